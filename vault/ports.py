@@ -1,0 +1,255 @@
+"""What the stories need from the outside, as protocols.
+
+Rule 1: a story sees these shapes only; the outside folders implement them and do not know each
+    other.
+Rule 2: what can only be done while a door is open is a method of what the opening yields.
+Rule 3: clock and randomness come in as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from vault.results import (
+    AdmissionReport,
+    Disconnection,
+    ManifestEntry,
+    Pull,
+    RepositoryFile,
+    ShutReport,
+)
+
+
+class Clock(Protocol):
+    """The time of the wall and of the boot."""
+
+    def now(self) -> datetime:
+        """Give the wall clock, aware, UTC."""
+        ...
+
+    def boot_s(self) -> float:
+        """Give CLOCK_BOOTTIME in seconds: it never steps back and counts a suspended host."""
+        ...
+
+    def boot_id(self) -> str:
+        """Give the id of this boot."""
+        ...
+
+
+class Progress(Protocol):
+    """Where a long act says how far it is; it never fails and never decides."""
+
+    def step(self, name: str, detail: str = "") -> None:
+        """Say that a step begins."""
+        ...
+
+    def advance(self, done_bytes: int, total_bytes: int) -> None:
+        """Say how many bytes of the running step are done."""
+        ...
+
+
+class Reception(Protocol):
+    """The persistent mirror of one source."""
+
+    folder: bytes  # holds data/ and coffre/: restic runs here
+
+    def manifest(self) -> tuple[ManifestEntry, ...]:
+        """Give the manifest as last sealed, sorted by path; empty before the first."""
+        ...
+
+    def seal(self, pull: Pull) -> str:
+        """Apply the pull's deletions, write ``coffre/manifest.jsonl.zst``, give its identity.
+
+        The identity is the SHA-256 of the uncompressed manifest: the same entries give the same
+        identity on every host.
+        """
+        ...
+
+    def set_aside(self, pull: Pull, kept: bytes) -> None:
+        """Move what a refused pull brought out of the mirror, into the folder ``kept``."""
+        ...
+
+
+class Source(Protocol):
+    """Something that exports are pulled from."""
+
+    name: str
+
+    def collect(self, reception: Reception, *, closes_at_s: float, progress: Progress) -> Pull:
+        """Bring the mirror up to date; ``closes_at_s`` is on the boot clock.
+
+        Nothing is deleted and nothing half-pulled has a name under ``data/``. Raises SourceError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """What one ``restic backup`` run made."""
+
+    snapshot_id: str  # the full id
+    added: tuple[RepositoryFile, ...]  # what the run added to the repository, sorted by path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotFacts:
+    """One snapshot, from ``restic snapshots``."""
+
+    snapshot_id: str
+    source: str
+    taken_at: datetime
+    tree: str
+
+
+class LandingRepository(Protocol):
+    """The restic repository on the vault host."""
+
+    folder: bytes
+
+    def backup(self, reception: bytes, *, source: str, parent: str | None) -> Backup:
+        """Snapshot ``data`` and ``coffre`` of a reception; one run, listed afterwards."""
+        ...
+
+    def check(self) -> Sequence[str]:
+        """Run ``restic check --no-lock``; give its complaints, none when sound."""
+        ...
+
+    def list_files(self) -> Iterator[RepositoryFile]:
+        """Walk the lawful places of the repository; locks are left out."""
+        ...
+
+    def list_aliens(self) -> Iterator[tuple[bytes, str]]:
+        """Give what is in the repository's folder and has no lawful name or kind, and why."""
+        ...
+
+    def repository_id(self) -> str:
+        """Give the id in ``config``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Medium:
+    """One attached candidate of a target, found before its door opens."""
+
+    device: str  # what the kernel calls it now
+    uuid: str
+    fs_type: str  # ext4, xfs, btrfs; "folder" for no device
+    size_bytes: int
+    serial: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What a medium says of itself, read through a read-only mount; bytes, not yet believed."""
+
+    identity: bytes
+    heads: tuple[tuple[int, bytes], ...]  # the newest heads, by number
+    free_bytes: int
+    free_inodes: int
+
+
+class OpenVault(Protocol):
+    """A vault door that stands open, read-only until ``make_writable``."""
+
+    medium: Medium
+
+    def read_marks(self) -> Marks:
+        """Read identity and newest heads from the read-only mount."""
+        ...
+
+    def make_writable(self) -> None:
+        """Unmount and mount anew for writing; only after the marks were believed."""
+        ...
+
+    def admit(
+        self,
+        batches: Iterable[Sequence[RepositoryFile]],
+        *,
+        landing: bytes,
+        soft_closes_at_s: float,
+        progress: Callable[[int, int], None],
+    ) -> AdmissionReport:
+        """Carry what the target lacks, batch by batch in the order given."""
+        ...
+
+    def missing(self, wanted: Iterable[RepositoryFile]) -> Sequence[RepositoryFile]:
+        """Give the files of a list that the target does not hold with their size."""
+        ...
+
+    def publish(self, path: str, content: bytes) -> None:
+        """Publish one small file under its final name; never overwrites."""
+        ...
+
+    def read(self, path: str, *, limit_bytes: int) -> bytes:
+        """Read one file of the target, given relative to its root."""
+        ...
+
+    def lay_view(self, names: Iterable[RepositoryFile]) -> str:
+        """Lay a list of files over the repository, read-only; give the path restic reads."""
+        ...
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        fds: Sequence[int],
+        timeout_s: float | None,
+    ) -> int:
+        """Run a command inside the door's namespace; ``fds`` become 0, 1, 2, 3…"""
+        ...
+
+
+class VaultDoor(Protocol):
+    """Connects and disconnects one target."""
+
+    target: str
+
+    def find(self) -> Medium:
+        """Find the attached medium without opening it; MediaAbsent, CloneFound, Impostor."""
+        ...
+
+    def open(
+        self, medium: Medium, *, writing: bool, closes_at_s: float
+    ) -> AbstractContextManager[OpenVault]:
+        """Open until ``closes_at_s`` on the boot clock, when the kernel shuts the door."""
+        ...
+
+    def shut(self, reason: str) -> ShutReport:
+        """Shut, whatever the state, and ask the world; idempotent, depends on no record."""
+        ...
+
+
+class ProductionDoor(Protocol):
+    """Connects and disconnects the hospital network."""
+
+    kind: str  # none, link
+
+    def open(self) -> None:
+        """Connect."""
+        ...
+
+    def shut(self, reason: str) -> ShutReport:
+        """Disconnect, whatever the state, and ask the world."""
+        ...
+
+
+__all__ = [
+    "Backup",
+    "Clock",
+    "Disconnection",
+    "LandingRepository",
+    "Marks",
+    "Medium",
+    "OpenVault",
+    "ProductionDoor",
+    "Progress",
+    "Reception",
+    "SnapshotFacts",
+    "Source",
+    "VaultDoor",
+]
