@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from vault.admission import Pins
 from vault.results import (
     AdmissionReport,
     Disconnection,
     ManifestEntry,
     Pull,
+    Refusal,
     RepositoryFile,
     ShutReport,
 )
@@ -126,8 +128,16 @@ class LandingRepository(Protocol):
         """Give what is in the repository's folder and has no lawful name or kind, and why."""
         ...
 
-    def repository_id(self) -> str:
-        """Give the id in ``config``."""
+    def read_pins(self) -> Pins:
+        """Read what enrolment pins: id, hash of ``config``, names of the key files."""
+        ...
+
+    def damaged(self, files: Sequence[RepositoryFile]) -> Sequence[Refusal]:
+        """Hash files whole; give those whose content does not match their name or size."""
+        ...
+
+    def settle(self) -> None:
+        """Sync the landing's file system, so that its write-back is not paid with a door open."""
         ...
 
 

@@ -267,3 +267,32 @@ class CycleResult:
     aliens: tuple[Refusal, ...] = ()  # found in the landing, not made by us, not carried
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRecord:
+    """One snapshot of ours, as the catalogue remembers it."""
+
+    source: str
+    snapshot_id: str
+    taken_at: datetime
+    cycle: int
+    manifest: str  # identity: SHA-256 of the uncompressed manifest
+    files: int
+    bytes: int
+    tree: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRecord:
+    """One enrolled target: its pins."""
+
+    name: str
+    target_id: str  # 256 random bits, hexadecimal
+    uuid: str
+    fs_type: str
+    size_bytes: int
+    serial: str
+    door: str  # the door as configured, canonical JSON
+    enrolled_at: datetime
+    retired_at: datetime | None = None

@@ -1,0 +1,327 @@
+"""Both doors, the interlock between them, and recovery after a death.
+
+    open production:  commit PULLING, open, yield, shut, ask the world
+    open vault:       prove production shut, number the opening, ledger, commit CARRYING,
+                      open under the kernel's deadline, yield, shut, ask the world
+    recover:          shut both doors, ask the world, say what was found
+
+Rule 1: door 2 opens only after the world said that door 1 is shut, in this very call.
+Rule 2: a state is committed before the act it announces; when it cannot be, nothing opens.
+Rule 3: every end of every path goes through ``shut`` of the door, which depends on no record:
+    a failure to write one is kept as a warning and never stops a shutting.
+Rule 4: what the world does not answer is open, and open is DEGRADED.
+Source: design, sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from vault.errors import CoffreError, DoorUnproven, Secured
+from vault.ports import Clock, Medium, OpenVault, ProductionDoor, VaultDoor
+from vault.records import AirlockRecord, AirlockStore, CataloguePort, LedgerPort, Pressed
+from vault.results import Disconnection, DoorProof, Exposure, ShutReport, VaultStatus
+from vault.state import Event, State, after, status_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What a start found and shut."""
+
+    found: State
+    shut: Mapping[str, ShutReport]  # by door: "production" and the targets' names
+
+    @property
+    def was_needed(self) -> bool:
+        """Whether an earlier run had left a door's state open."""
+        return self.found not in (State.LOCKED, State.SECURED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """Why and how a vault door is opened."""
+
+    target: str
+    medium: Medium
+    purpose: str
+    writing: bool
+    closes_at_s: float  # on the boot clock: the kernel shuts then
+    cycle: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Opened:
+    """An opening as it goes: its number at once, its exposure when it is over."""
+
+    number: int
+    vault: OpenVault
+    exposure: Exposure | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Airlock:
+    """The two doors of one vault host. Use it only under the vault's lock."""
+
+    production: ProductionDoor
+    doors: Mapping[str, VaultDoor]
+    store: AirlockStore
+    catalogue: CataloguePort
+    ledger: LedgerPort
+    clock: Clock
+    shares_gone: Callable[[str], ShutReport] | None = None  # shares mounted for the pulls
+    warnings: list[str] = field(default_factory=list)
+    _state: State = State.LOCKED
+
+    @property
+    def state(self) -> State:
+        """Where the doors are."""
+        return self._state
+
+    @property
+    def status(self) -> VaultStatus:
+        """What a person reads of it."""
+        return status_of(self._state)
+
+    # -- recovery
+
+    def recover(self) -> Recovery:
+        """Shut whatever an earlier death left open and ask the world, before anything else."""
+        record = self.store.load()
+        pressed = self.store.pressed()
+        found = record.state if record else State.LOCKED
+        self._state = State.LOCKED if found is State.SECURED else found
+        self._state = after(self._state, Event.RECOVER)
+        reports = self._shut_all("recovery at the start")
+        self._settle(reports.values(), reason="recovery")
+        if pressed and self._state is State.LOCKED:
+            self._move(Event.SECURE, reason=pressed.reason)
+        recovery = Recovery(found=found, shut=reports)
+        if recovery.was_needed or self._state is State.DEGRADED:
+            self.ledger.append(
+                "recovered",
+                found=str(found),
+                state=str(self._state),
+                doors={name: _evidence(report) for name, report in reports.items()},
+            )
+        return recovery
+
+    def _shut_all(self, reason: str) -> dict[str, ShutReport]:
+        reports = {"production": self._shut_production(reason)}
+        reports |= {name: _asked(door.shut, reason) for name, door in self.doors.items()}
+        return reports
+
+    # -- door 1
+
+    @contextmanager
+    def production_open(self, *, cycle: int) -> Iterator[None]:
+        """Hold the production door open for the pulls of one cycle.
+
+        Raises Secured, and DoorUnproven when the door cannot be proven shut afterwards.
+        """
+        self._refuse_when_closed_to_all()
+        self._move(Event.OPEN_PRODUCTION, cycle=cycle)
+        try:
+            self.production.open()
+            yield
+        finally:
+            report = self._shut_production("the pulls ended")
+            self._state = after(self._state, Event.SHUT_PRODUCTION)
+            self._settle([report], reason="production door")
+        if self._state is State.DEGRADED:
+            raise DoorUnproven(
+                "the production door could not be proven shut: {evidence}",
+                evidence="; ".join(report.evidence),
+                hint="is the cable still in? unplug the hospital's network, then coffre doctor?",
+            )
+
+    def _shut_production(self, reason: str) -> ShutReport:
+        report = _asked(self.production.shut, reason)
+        if not report.is_shut or self.shares_gone is None:
+            return report
+        gone = _asked(self.shares_gone, reason)
+        return report if gone.is_shut else gone
+
+    # -- door 2
+
+    @contextmanager
+    def vault_open(self, opening: Opening) -> Iterator[Opened]:
+        """Hold one vault door open; the interlock and every record stand before the opening.
+
+        Raises Secured, DoorUnproven, and what the door raises. The exposure is on the yielded
+        value once the ``with`` has ended.
+        """
+        self._refuse_when_closed_to_all()
+        self._prove_production_shut()
+        door = self.doors[opening.target]
+        opened_at = self.clock.now()
+        number = self.catalogue.announce_opening(
+            opening.target,
+            opening.purpose,
+            writing=opening.writing,
+            cycle=opening.cycle,
+            opened_at=opened_at,
+        )
+        self.ledger.append(
+            "vault-opening",
+            opening=number,
+            target=opening.target,
+            purpose=opening.purpose,
+            writing=opening.writing,
+            cycle=opening.cycle,
+        )
+        self._move(Event.OPEN_VAULT, cycle=opening.cycle, target=opening.target)
+        began_s = self.clock.boot_s()
+        opened: Opened | None = None
+        try:
+            with door.open(
+                opening.medium, writing=opening.writing, closes_at_s=opening.closes_at_s
+            ) as vault:
+                began_s = max(began_s, getattr(vault, "opened_at_s", began_s))
+                opened = Opened(number=number, vault=vault)
+                yield opened
+        finally:
+            report = _asked(door.shut, "the opening ended")
+            exposure = Exposure(
+                target=opening.target,
+                opening=number,
+                purpose=opening.purpose,
+                writing=opening.writing,
+                seconds=self.clock.boot_s() - began_s,
+                opened_at=opened_at,
+                shut=report,
+            )
+            if opened is not None:
+                opened.exposure = exposure
+            self._state = after(self._state, Event.SHUT_VAULT)
+            self._settle([report], reason="vault door", target=opening.target)
+            self._record_exposure(exposure)
+        if self._state is State.DEGRADED:
+            raise DoorUnproven(
+                "the vault door of {target} could not be proven shut: {evidence}",
+                target=opening.target,
+                evidence="; ".join(report.evidence),
+                hint="can the medium's cable be pulled now? then coffre doctor says who held it?",
+            )
+
+    def _prove_production_shut(self) -> None:
+        report = self._shut_production("a vault door is about to open")
+        if not report.is_shut:
+            self._state = after(after(self._state, Event.RECOVER), Event.UNPROVEN)
+            self._commit(reason="interlock")
+            self.ledger.append("interlock", production=_evidence(report))
+            raise DoorUnproven(
+                "the production door is not proven shut, so no vault door opens: {evidence}",
+                evidence="; ".join(report.evidence),
+                hint="is the cable still in? unplug the hospital's network, then coffre doctor?",
+            )
+
+    def _record_exposure(self, exposure: Exposure) -> None:
+        self._kept(lambda: self.catalogue.close_opening(exposure.opening, exposure))
+        self._kept(
+            lambda: self.ledger.append(
+                "vault-shut",
+                opening=exposure.opening,
+                target=exposure.target,
+                seconds=round(exposure.seconds, 6),
+                **_evidence(exposure.shut),
+            )
+        )
+
+    # -- the red button
+
+    def secure(self, pressed: Pressed) -> Mapping[str, ShutReport]:
+        """Shut both doors for good, until another person releases."""
+        self.store.press(pressed)
+        self._state = after(self._state, Event.RECOVER)
+        reports = self._shut_all("red button")
+        self._settle(reports.values(), reason=pressed.reason)
+        if self._state is State.LOCKED:
+            self._move(Event.SECURE, reason=pressed.reason)
+        self._kept(
+            lambda: self.ledger.append(
+                "secured", by=pressed.by, login=pressed.login, reason=pressed.reason
+            )
+        )
+        return reports
+
+    def release(self, *, by: str, login: str) -> None:
+        """Release the red button; the caller made sure that it is another person."""
+        self.ledger.append("released", by=by, login=login)
+        self.store.release()
+        self._move(Event.RELEASE, reason=f"released by {by}")
+
+    # -- state
+
+    def _refuse_when_closed_to_all(self) -> None:
+        pressed = self.store.pressed()
+        if pressed is not None:
+            raise Secured(
+                "the red button is pressed since {since}, by {by}: nothing opens",
+                since=pressed.at.isoformat(timespec="minutes"),
+                by=pressed.by,
+                hint="has another person checked, and typed coffre release --by NAME?",
+            )
+        if self._state is State.DEGRADED:
+            raise DoorUnproven(
+                "a door could not be proven shut: nothing opens",
+                hint="what does coffre doctor say of the doors?",
+            )
+
+    def _move(
+        self,
+        event: Event,
+        *,
+        cycle: int | None = None,
+        target: str | None = None,
+        reason: str = "",
+    ) -> None:
+        """Commit the state that follows, then be in it."""
+        state = after(self._state, event)
+        self.store.commit(
+            AirlockRecord(
+                state=state, since=self.clock.now(), cycle=cycle, target=target, reason=reason
+            )
+        )
+        self._state = state
+
+    def _settle(
+        self, reports: Iterable[ShutReport], *, reason: str, target: str | None = None
+    ) -> None:
+        """Take the world's answer as the state; a record that cannot be written is a warning."""
+        proven = all(report.is_shut for report in reports)
+        self._state = after(self._state, Event.PROVEN if proven else Event.UNPROVEN)
+        self._commit(reason=reason, target=target)
+
+    def _commit(self, *, reason: str, target: str | None = None) -> None:
+        record = AirlockRecord(
+            state=self._state, since=self.clock.now(), target=target, reason=reason
+        )
+        self._kept(lambda: self.store.commit(record))
+
+    def _kept(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except (OSError, CoffreError) as error:
+            self.warnings.append(f"a record could not be written: {error}")
+
+
+def _asked(shut: Callable[[str], ShutReport], reason: str) -> ShutReport:
+    """Shut and ask; an error while asking counts as open."""
+    try:
+        return shut(reason)
+    except (OSError, CoffreError) as error:
+        return ShutReport(
+            proof=DoorProof.UNKNOWN,
+            disconnection=Disconnection.NONE,
+            evidence=(f"the question failed: {error}",),
+        )
+
+
+def _evidence(report: ShutReport) -> dict[str, object]:
+    return {
+        "proof": str(report.proof),
+        "disconnection": str(report.disconnection),
+        "evidence": list(report.evidence),
+    }

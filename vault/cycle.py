@@ -1,0 +1,401 @@
+"""One night, steps 0 to 11.
+
+    recover           shut what an earlier death left open
+    preflight         keys, pins, clock, room: else nothing is touched
+    collect           production door open, every due source into its mirror; shut, proven
+    inspect           refused exports are set aside
+    snapshot          one run, one batch a source; catalogue and ledger with them
+    authenticate      pins, whole, checked, re-hashed: else no window tonight
+    carry             target by target: open, believe, carry, read back, publish, shut, proven
+    tell              the verdict stands; what follows never changes it
+
+Rule 1: everything slow happens with the vault door shut.
+Rule 2: each step is committed before its first act.
+Rule 3: a step that fails ends the night where the design's table says, never later.
+Source: design, section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from vault.admission import Pins, compare_pins, judge_landing
+from vault.airlock import Airlock
+from vault.carrying import Carrier, Night, lacking
+from vault.errors import (
+    ClockError,
+    CoffreError,
+    DoorUnproven,
+    Interrupted,
+    NotInitialised,
+    Secured,
+)
+from vault.intake import Collected, Intake, NightSource
+from vault.names import printable
+from vault.ports import Clock, LandingRepository, Progress
+from vault.records import CataloguePort, LedgerPort
+from vault.results import (
+    CycleResult,
+    CycleVerdict,
+    Refusal,
+    RepositoryFile,
+    SourceResult,
+    SourceVerdict,
+    TargetOutcome,
+    TargetRecord,
+    TargetResult,
+    VaultStatus,
+)
+from vault.verdict import judge
+
+_CLOCK_TOLERANCE_S = 300  # a host without a trusted clock drifts; five minutes back is no fraud
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a night is to do: a value that can be printed."""
+
+    sources: tuple[NightSource, ...]  # in order of priority
+    not_due: tuple[str, ...]
+    targets: tuple[TargetRecord, ...]
+    not_enrolled: tuple[str, ...]
+    closes_at: datetime
+    closes_at_s: float  # the same on the boot clock
+    window_s: float
+    forced: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """What a night works with; the wiring builds it."""
+
+    airlock: Airlock
+    catalogue: CataloguePort
+    ledger: LedgerPort
+    landing: LandingRepository
+    intake: Intake
+    carrier: Carrier
+    clock: Clock
+    progress: Progress
+    self_source: NightSource  # catalogue, ledger and configuration, as an export of their own
+    export_self: Callable[[], None]
+    room: Callable[[], Sequence[str]]  # complaints about room on the host
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """A night as it goes."""
+
+    cycle: int
+    plan: Plan
+    started_at: datetime
+    sources: list[SourceResult] = field(default_factory=list)
+    targets: list[TargetResult] = field(default_factory=list)
+    aliens: tuple[Refusal, ...] = ()
+    reasons: list[str] = field(default_factory=list)
+    landing_refused: bool = False
+    interrupted: bool = False
+
+
+def run_night(house: House, plan: Plan) -> CycleResult:
+    """Run one night; the result is recorded before it is given.
+
+    Raises what kept it from beginning (preflight, Secured); from then on every failure is in
+    the result, and both doors were shut and asked.
+    """
+    _recover(house)
+    _preflight(house)
+    started_at = house.clock.now()
+    cycle = house.catalogue.begin_cycle(started_at, forced=plan.forced)
+    house.ledger.append(
+        "cycle-begun",
+        cycle=cycle,
+        forced=plan.forced,
+        closes_at=plan.closes_at.isoformat(),
+        sources=[source.name for source in plan.sources],
+        targets=[target.name for target in plan.targets],
+    )
+    running = _Running(cycle=cycle, plan=plan, started_at=started_at)
+    try:
+        _walk(house, running)
+    except (Interrupted, KeyboardInterrupt):
+        running.interrupted = True
+        running.reasons.append("interrupted")
+    except (DoorUnproven, Secured) as error:
+        running.reasons.append(str(error))
+    except (CoffreError, OSError) as error:
+        running.reasons.append(str(error))
+        return _end(house, running, failed=True)
+    return _end(house, running, failed=False)
+
+
+def recover_cycles(house: House) -> tuple[int, ...]:
+    """End the cycles that died, and keep as batches what their backups left."""
+    dead = house.catalogue.unfinished_cycles()
+    for cycle in dead:
+        house.catalogue.close_unfinished(cycle, CycleVerdict.INTERRUPTED, house.clock.now())
+        house.ledger.append("cycle-died", cycle=cycle)
+    house.intake.adopt_dead_run()
+    return dead
+
+
+# -- steps 0 and 1
+
+
+def _recover(house: House) -> None:
+    house.progress.step("recover")
+    house.airlock.recover()
+    if house.airlock.status is VaultStatus.DEGRADED:
+        raise DoorUnproven(
+            "a door could not be proven shut: nothing runs",
+            hint="what does coffre doctor say of the doors?",
+        )
+    recover_cycles(house)
+
+
+def _preflight(house: House) -> None:
+    """Refuse to begin with the wrong clock, landing or room; nothing is touched."""
+    house.progress.step("preflight")
+    pressed = house.airlock.store.pressed()
+    if pressed is not None:
+        raise Secured(
+            "the red button is pressed since {since}, by {by}: nothing runs",
+            since=pressed.at.isoformat(timespec="minutes"),
+            by=pressed.by,
+            hint="has another person checked, and typed coffre release --by NAME?",
+        )
+    last = house.ledger.last_at()
+    behind = (last - house.clock.now()).total_seconds() if last else 0
+    if behind > _CLOCK_TOLERANCE_S:
+        raise ClockError(
+            "the clock is {behind} seconds behind the last entry of the ledger",
+            behind=round(behind),
+            hint="is the host's clock right? set it, then run again",
+        )
+    if reasons := compare_pins(landing_pins(house.catalogue), house.landing.read_pins()):
+        house.ledger.append("landing-not-pinned", reasons=list(reasons))
+        raise CoffreError(
+            "the landing repository is not the one that was pinned: {reasons}",
+            reasons="; ".join(reasons),
+            hint="who touched it? docs/sysadmin.md says how to restore it or enrol anew",
+        )
+    if complaints := house.room():
+        raise CoffreError("{complaints}", complaints="; ".join(complaints), hint="can room be made?")
+
+
+def landing_pins(catalogue: CataloguePort) -> Pins:
+    """Give the pins of the landing, as the vault was founded; NotInitialised."""
+    values = [catalogue.fact(name) for name in ("repository_id", "config_sha256", "keys")]
+    if not all(values):
+        raise NotInitialised("the vault has no pinned landing yet", hint="did coffre init end?")
+    repository_id, config_sha256, keys = (value or "" for value in values)
+    return Pins(
+        repository_id=repository_id, config_sha256=config_sha256, keys=frozenset(keys.split())
+    )
+
+
+# -- steps 2 to 10
+
+
+def _walk(house: House, running: _Running) -> None:
+    collected = _collect(house, running)
+    if not _landing_is_ours(house, running):
+        running.sources += [_not_snapshotted(item) for item in collected]
+        running.targets += [_not_opened(target) for target in running.plan.targets]
+        return
+    _take_in(house, running, collected)
+    files = _authenticate(house, running)
+    if files is None:
+        running.targets += [_not_opened(target) for target in running.plan.targets]
+        return
+    _carry(house, running, files)
+
+
+def _collect(house: House, running: _Running) -> list[Collected]:
+    house.catalogue.set_step(running.cycle, 2)
+    if not running.plan.sources:
+        return []
+    with house.airlock.production_open(cycle=running.cycle):
+        collected = [
+            house.intake.collect(source, closes_at_s=running.plan.closes_at_s)
+            for source in running.plan.sources
+        ]
+        house.catalogue.set_step(running.cycle, 3)
+    return collected
+
+
+def _take_in(house: House, running: _Running, collected: Sequence[Collected]) -> None:
+    house.catalogue.set_step(running.cycle, 4)
+    accepted: list[tuple[Collected, tuple[str, ...]]] = []
+    for item in collected:
+        if item.result is not None:
+            running.sources.append(item.result)
+            continue
+        verdict, reasons = house.intake.inspect(item)
+        if verdict is not None:
+            running.sources.append(
+                SourceResult(name=item.night_source.name, verdict=verdict, reasons=reasons)
+            )
+        else:
+            accepted.append((item, reasons))
+    house.catalogue.set_step(running.cycle, 5)
+    for item, reasons in accepted:
+        running.sources.append(
+            house.intake.snapshot(item, cycle=running.cycle, reasons=reasons)
+        )
+    if any(source.verdict is SourceVerdict.SAVED for source in running.sources):
+        _snapshot_self(house, running)
+
+
+def _snapshot_self(house: House, running: _Running) -> None:
+    """Take catalogue and ledger into the landing, so that losing the host loses neither."""
+    house.export_self()
+    item = house.intake.collect(house.self_source, closes_at_s=running.plan.closes_at_s)
+    result = item.result or house.intake.snapshot(item, cycle=running.cycle, reasons=())
+    if result.verdict.is_gap:
+        running.reasons.append(f"the vault's own records were not saved: {result.reasons}")
+
+
+def _landing_is_ours(house: House, running: _Running) -> bool:
+    """Look for what no run of ours made, before a new run could build on it."""
+    judgement = judge_landing(_carried(house.landing.list_files()), house.catalogue.known_paths())
+    odd = tuple(
+        Refusal(name=name, reason=reason) for name, reason in house.landing.list_aliens()
+    )
+    running.aliens = (judgement.aliens + odd)[:100]
+    count = judgement.alien_count + len(odd)
+    if count:
+        running.reasons.append(f"{count} thing(s) in the landing that no run of ours made")
+        house.ledger.append(
+            "aliens",
+            cycle=running.cycle,
+            count=count,
+            first=[printable(alien.name) for alien in running.aliens[:10]],
+        )
+    foreign_index = any(alien.name.startswith(b"index/") for alien in judgement.aliens)
+    if foreign_index:
+        running.reasons.append("one of them is an index: what it names cannot be trusted")
+    if not judgement.is_whole:
+        gone = judgement.lost_count + len(judgement.resized)
+        running.reasons.append(f"{gone} file(s) of the landing are gone or have another size")
+        house.ledger.append(
+            "landing-not-whole",
+            cycle=running.cycle,
+            count=gone,
+            first=[*judgement.lost, *judgement.resized][:10],
+        )
+    running.landing_refused = foreign_index or not judgement.is_whole
+    return not running.landing_refused
+
+
+def _authenticate(house: House, running: _Running) -> tuple[RepositoryFile, ...] | None:
+    """Check the landing, hash what is to cross, give its whole list; None when refused."""
+    house.catalogue.set_step(running.cycle, 6)
+    house.progress.step("authenticate")
+    reasons = list(compare_pins(landing_pins(house.catalogue), house.landing.read_pins()))
+    reasons += house.landing.check()
+    known = tuple(house.catalogue.known_paths())
+    provisioned = tuple(file for file in house.landing.list_files() if not _is_of_a_run(file))
+    files = tuple(sorted(provisioned + known, key=lambda file: file.path))
+    to_cross = _to_cross(house, running, known)
+    damaged = house.landing.damaged(to_cross)
+    reasons += [f"{printable(item.name)}: {item.reason}" for item in damaged]
+    if reasons:
+        running.landing_refused = True
+        running.reasons += reasons[:20]
+        house.ledger.append("landing-refused", cycle=running.cycle, reasons=reasons[:20])
+        return None
+    house.catalogue.put_landing_list(running.cycle, files)
+    house.landing.settle()
+    return files
+
+
+def _to_cross(
+    house: House, running: _Running, known: Sequence[RepositoryFile]
+) -> list[RepositoryFile]:
+    """Give what some target of tonight lacks, as far as the records know."""
+    wanted: dict[str, RepositoryFile] = {}
+    for target in running.plan.targets:
+        holds = house.catalogue.holds(target.name).values()
+        complete = max((hold.cycle for hold in holds if hold.complete), default=None)
+        held = house.catalogue.landing_list(complete) if complete else iter(())
+        wanted |= {file.path: file for file in lacking(known, held)}
+    return list(wanted.values())
+
+
+def _carry(house: House, running: _Running, files: tuple[RepositoryFile, ...]) -> None:
+    plan = running.plan
+    night = Night(
+        cycle=running.cycle,
+        closes_at_s=plan.closes_at_s,
+        window_s=plan.window_s,
+        landing=house.landing.folder,
+        files=files,
+    )
+    for target in plan.targets:
+        house.catalogue.set_step(running.cycle, 7)
+        running.targets.append(house.carrier.carry(target, night))
+
+
+def _is_of_a_run(file: RepositoryFile) -> bool:
+    return not (file.path == "config" or file.path.startswith("keys/"))
+
+
+def _carried(files: Iterator[RepositoryFile]) -> Iterator[RepositoryFile]:
+    return (file for file in files if _is_of_a_run(file))
+
+
+def _not_snapshotted(item: Collected) -> SourceResult:
+    return item.result or SourceResult(
+        name=item.night_source.name,
+        verdict=SourceVerdict.FAILED,
+        reasons=("not snapshotted: the landing is not as our runs left it",),
+    )
+
+
+def _not_opened(target: TargetRecord) -> TargetResult:
+    return TargetResult(name=target.name, outcome=TargetOutcome.NOT_OPENED)
+
+
+# -- step 11
+
+
+def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
+    """Judge and record; what comes after never changes the verdict."""
+    status = house.airlock.status
+    verdict = judge(
+        status=status,
+        sources=running.sources,
+        targets=running.targets,
+        landing_refused=running.landing_refused,
+        interrupted=running.interrupted,
+        failed=failed,
+        aliens=bool(running.aliens),
+    )
+    not_due = [
+        SourceResult(name=name, verdict=SourceVerdict.NOT_DUE) for name in running.plan.not_due
+    ]
+    result = CycleResult(
+        cycle=running.cycle,
+        verdict=verdict,
+        status=status,
+        started_at=running.started_at,
+        ended_at=house.clock.now(),
+        sources=tuple(running.sources + not_due),
+        targets=tuple(running.targets),
+        aliens=running.aliens,
+        reasons=tuple(running.reasons),
+        warnings=tuple(house.airlock.warnings),
+    )
+    house.catalogue.end_cycle(result)
+    house.ledger.append(
+        "cycle-ended",
+        cycle=result.cycle,
+        verdict=str(verdict),
+        status=str(status),
+        targets={target.name: str(target.outcome) for target in result.targets},
+        sources={source.name: str(source.verdict) for source in result.sources},
+    )
+    return result

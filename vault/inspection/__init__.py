@@ -1,0 +1,1 @@
+"""What may enter the landing, judged from what a pull brought."""

@@ -1,0 +1,227 @@
+"""Steps 2, 4 and 5 of a night, for one source: collect, inspect, snapshot.
+
+Rule 1: a source that fails is a gap of its own; the others go on.
+Rule 2: what inspection refused is set aside before anything is snapshotted.
+Rule 3: every run of ours is announced before it starts and its files are kept as its batch when
+    it ends, well or badly: later runs build on what it left.
+Rule 4: a source whose manifest is that of its newest snapshot gets no new one.
+Source: design, section 4.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vault.admission import budget_for, over_budget, unlawful_in_run
+from vault.errors import CoffreError, ResticError, SourceError, SourceMissing, SourceUnreachable
+from vault.inspection.obvious import Judgement, inspect_pull
+from vault.names import printable
+from vault.policy import Policy
+from vault.ports import Clock, LandingRepository, Progress, Reception, Source
+from vault.records import CataloguePort, LedgerPort
+from vault.results import (
+    ManifestEntry,
+    Pull,
+    RepositoryFile,
+    SnapshotRecord,
+    SourceResult,
+    SourceVerdict,
+)
+
+RUN_FACT = "running-backup"  # the announced run, until its batch is kept
+_SHOWN = 10  # names of things not taken that a person is shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightSource:
+    """A source with what a night needs to take it in."""
+
+    name: str
+    source: Source
+    reception: Reception
+    policy: Policy
+    kept: bytes  # folder where a refused export is set aside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What step 2 brought for one source: a pull, or the result it already came to."""
+
+    night_source: NightSource
+    previous: tuple[ManifestEntry, ...] = ()
+    pull: Pull | None = None
+    result: SourceResult | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Intake:
+    """Takes exports in, one source after the other."""
+
+    catalogue: CataloguePort
+    ledger: LedgerPort
+    landing: LandingRepository
+    clock: Clock
+    progress: Progress
+
+    # -- step 2
+
+    def collect(self, source: NightSource, *, closes_at_s: float) -> Collected:
+        """Bring a source's mirror up to date."""
+        self.progress.step("collect", source.name)
+        previous = source.reception.manifest()
+        try:
+            pull = source.source.collect(
+                source.reception, closes_at_s=closes_at_s, progress=self.progress
+            )
+        except SourceError as error:
+            missing = isinstance(error, SourceMissing | SourceUnreachable)
+            verdict = SourceVerdict.MISSING if missing else SourceVerdict.FAILED
+            return Collected(night_source=source, result=_gap(source, verdict, str(error)))
+        except OSError as error:
+            reason = f"{error.strerror} ({error.errno})"
+            return Collected(
+                night_source=source, result=_gap(source, SourceVerdict.FAILED, reason)
+            )
+        return Collected(night_source=source, previous=previous, pull=pull)
+
+    # -- steps 4 and 5
+
+    def inspect(self, collected: Collected) -> tuple[SourceVerdict | None, tuple[str, ...]]:
+        """Judge a pull; a verdict when it must not be snapshotted, and the reasons."""
+        assert collected.pull is not None
+        source = collected.night_source
+        self.progress.step("inspect", source.name)
+        inspection = inspect_pull(collected.previous, collected.pull)
+        shown = inspection.reasons + _shown_refusals(collected.pull)
+        if inspection.judgement is Judgement.EMPTY:
+            return SourceVerdict.EMPTY, shown
+        if inspection.judgement is Judgement.REFUSED:
+            source.reception.set_aside(collected.pull, source.kept)
+            self.ledger.append(
+                "export-refused", source=source.name, reasons=list(inspection.reasons)
+            )
+            return SourceVerdict.REFUSED, shown
+        return None, shown
+
+    def snapshot(
+        self, collected: Collected, *, cycle: int, reasons: tuple[str, ...]
+    ) -> SourceResult:
+        """Snapshot an accepted export, unless nothing changed since its newest snapshot."""
+        assert collected.pull is not None
+        source, pull = collected.night_source, collected.pull
+        identity = source.reception.seal(pull)
+        newest = self.catalogue.newest_snapshot(source.name)
+        total = sum(entry.size_bytes for entry in pull.entries)
+        if newest is not None and newest.manifest == identity:
+            return _result(source, pull, SourceVerdict.UNCHANGED, newest.snapshot_id, reasons)
+        self.progress.step("snapshot", source.name)
+        try:
+            snapshot_id = self._run_backup(
+                source, cycle=cycle, parent=newest.snapshot_id if newest else None, total=total
+            )
+        except ResticError as error:
+            return _gap(source, SourceVerdict.FAILED, str(error))
+        self.catalogue.put_manifest(source.name, identity, pull.entries)
+        self.catalogue.record_snapshot(
+            SnapshotRecord(
+                source=source.name,
+                snapshot_id=snapshot_id,
+                taken_at=self.clock.now(),
+                cycle=cycle,
+                manifest=identity,
+                files=len(pull.entries),
+                bytes=total,
+            )
+        )
+        return _result(source, pull, SourceVerdict.SAVED, snapshot_id, reasons)
+
+    def _run_backup(
+        self, source: NightSource, *, cycle: int, parent: str | None, total: int
+    ) -> str:
+        """Run one backup and keep what it added, whether it ended well or not."""
+        announced = {"cycle": cycle, "source": source.name, "bytes": total}
+        self.catalogue.set_fact(RUN_FACT, json.dumps(announced))
+        try:
+            backup = self.landing.backup(
+                source.reception.folder, source=source.name, parent=parent
+            )
+        except CoffreError:
+            self.adopt_dead_run()
+            raise
+        self._keep_batch(cycle, source.name, backup.added, total)
+        return backup.snapshot_id
+
+    def adopt_dead_run(self) -> int:
+        """Keep as a batch what a run left that never ended well; give its number of files.
+
+        Later runs build on the packs and indexes it left, so they must be able to cross.
+        Idempotent; nothing is done when no run was announced.
+        """
+        announced = self.catalogue.fact(RUN_FACT)
+        if not announced:
+            return 0
+        run = json.loads(announced)
+        known = {file.path for file in self.catalogue.known_paths()}
+        left = tuple(
+            file
+            for file in self.landing.list_files()
+            if file.path not in known and not file.path.startswith(("config", "keys/"))
+        )
+        self._keep_batch(int(run["cycle"]), str(run["source"]), left, int(run["bytes"]))
+        if left:
+            self.ledger.append(
+                "run-adopted", cycle=run["cycle"], source=run["source"], files=len(left)
+            )
+        return len(left)
+
+    def _keep_batch(
+        self, cycle: int, source: str, added: Sequence[RepositoryFile], total: int
+    ) -> None:
+        problems = over_budget(added, budget_for(total))
+        problems += tuple(refusal.reason for refusal in unlawful_in_run(added)[:1])
+        if problems:
+            self.ledger.append("run-refused", cycle=cycle, source=source, reasons=list(problems))
+            self.catalogue.set_fact(RUN_FACT, "")
+            raise ResticError(
+                "the backup of {source} added more to the landing than it may: {reasons}",
+                source=source,
+                reasons="; ".join(problems),
+                hint="who else writes to the landing? its new files are not carried",
+            )
+        if added:
+            self.catalogue.add_batch(cycle, source, added)
+        self.catalogue.set_fact(RUN_FACT, "")
+
+
+def _gap(source: NightSource, verdict: SourceVerdict, reason: str) -> SourceResult:
+    return SourceResult(name=source.name, verdict=verdict, reasons=(reason,))
+
+
+def _result(
+    source: NightSource,
+    pull: Pull,
+    verdict: SourceVerdict,
+    snapshot_id: str,
+    reasons: tuple[str, ...],
+) -> SourceResult:
+    return SourceResult(
+        name=source.name,
+        verdict=verdict,
+        files=len(pull.entries),
+        bytes=sum(entry.size_bytes for entry in pull.entries),
+        pulled_files=pull.pulled,
+        pulled_bytes=pull.pulled_bytes,
+        snapshot_id=snapshot_id,
+        reasons=reasons,
+    )
+
+
+def _shown_refusals(pull: Pull) -> tuple[str, ...]:
+    """Name, for the person at the terminal, what was not taken; never kept in a record."""
+    things = pull.refused + pull.waiting
+    shown = tuple(f"{printable(thing.name)}: {thing.reason}" for thing in things[:_SHOWN])
+    if len(things) > _SHOWN:
+        shown += (f"and {len(things) - _SHOWN} more",)
+    return shown
