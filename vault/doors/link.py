@@ -7,7 +7,8 @@ Rule 2: what cannot be read is unknown, and unknown counts as open.
 Rule 3: an interface that is not there proves nothing by itself: a name mistyped in the
     configuration, a renamed interface and a pulled one look the same from here. Only a probe that
     fails makes its absence a proof, and the class stays link-down: no hand was seen.
-Rule 4: a refused connection is an answer, so a path exists; only silence is shut.
+Rule 4: a refused connection is an answer, so a path exists; only silence is shut. A probe that
+    was silent while the door stood open proves nothing, and the evidence says so.
 Rule 5: shutting never raises and needs no record: it takes the interface down and looks.
 Not promised: routes that a person added by hand are not put back when the link comes up again;
     the host's network service owns them.
@@ -36,7 +37,7 @@ from vault.results import Disconnection, DoorProof, ShutReport
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 0x1
-_IFREQ = struct.Struct("16sH14x")  # name, flags, what is left of the union up to 32 bytes
+_IFREQ = struct.Struct("16sH22x")  # name, flags, the rest of a union of 24 bytes
 _LAWFUL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")  # IFNAMSIZ less the final NUL
 
 _CONNECTED_IN_S = 30.0  # autonegotiation and spanning tree take their time
@@ -44,6 +45,7 @@ _WATCHED_S = 0.3
 _LOOK_EVERY_S = 0.02
 _ATTEMPTS = 3
 _PROBE_TIMEOUT_S = 1.0
+_PROBE_ANSWERS_IN_S = 5.0  # addresses and neighbours settle after the carrier
 # What a connection attempt may end with when nothing answered at all.
 _SILENCE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ETIMEDOUT})
 
@@ -95,13 +97,30 @@ class LinkDoor:
         self._probe = probe
         self._connected_in_s = connected_in_s
         self._folder = os.path.join(class_net, interface)
+        self._silent_while_open = False
 
     def open(self) -> None:
-        """Bring the interface up and wait for its carrier; idempotent.
+        """Bring the interface up and wait for its carrier, then for the probe; idempotent.
 
+        A probe that stays silent is no failure here: the sources say whether they were reached.
         Raises NeedsRoot, or DoorError when the interface is not there or finds no link in time.
         The caller shuts the door after a failure too.
         """
+        self._bring_up()
+        closes_at_s = time.monotonic() + self._connected_in_s
+        while not self._is_connected():
+            if time.monotonic() >= closes_at_s:
+                raise DoorError(
+                    "{interface} is up and found no link within {seconds:g} s",
+                    hint="is the cable in, and is the switch port on?",
+                    interface=self._interface,
+                    seconds=self._connected_in_s,
+                )
+            time.sleep(_LOOK_EVERY_S)
+        self._silent_while_open = self._probe is not None and not self._is_answered()
+
+    def _bring_up(self) -> None:
+        """Set the interface's flag, or say why it cannot be."""
         try:
             _set_up(self._interface, up=True)
         except PermissionError:
@@ -117,16 +136,6 @@ class LinkDoor:
                 interface=self._interface,
                 reason=error.strerror,
             ) from None
-        closes_at_s = time.monotonic() + self._connected_in_s
-        while not self._is_connected():
-            if time.monotonic() >= closes_at_s:
-                raise DoorError(
-                    "{interface} is up and found no link within {seconds:g} s",
-                    hint="is the cable in, and is the switch port on?",
-                    interface=self._interface,
-                    seconds=self._connected_in_s,
-                )
-            time.sleep(_LOOK_EVERY_S)
 
     def shut(self, reason: str) -> ShutReport:
         """Take the interface down, watch it for a while, probe; idempotent, never raises."""
@@ -151,12 +160,16 @@ class LinkDoor:
         """Join what the interface and the probe say; the worse one counts."""
         probed, clause = self._run_probe()
         evidence = (*evidence, clause)
+        if probed is DoorProof.SHUT and self._silent_while_open:
+            evidence = (*evidence, "it was silent while the door was open too: it proves nothing")
         if DoorProof.OPEN in (probed, _PROOF_OF[look.seen]):
             return ShutReport(
                 proof=DoorProof.OPEN, disconnection=Disconnection.NONE, evidence=evidence
             )
         # Absence is half a proof: the silence of a probe is the other half.
-        absent_and_silent = look.seen is _Seen.ABSENT and probed is DoorProof.SHUT
+        absent_and_silent = (
+            look.seen is _Seen.ABSENT and probed is DoorProof.SHUT and not self._silent_while_open
+        )
         down = look.seen is _Seen.DOWN and (probed is DoorProof.SHUT or self._probe is None)
         if down or absent_and_silent:
             return ShutReport(
@@ -198,8 +211,17 @@ class LinkDoor:
         return _Look(seen=_Seen.UNREADABLE, evidence=evidence)
 
     def _is_connected(self) -> bool:
-        """Say whether the link is there; a driver without operstate says unknown and has carrier."""
+        """Say whether the link is there; a driver may have a carrier and know no operstate."""
         return self._read("operstate") in ("up", "unknown") and self._read("carrier") == "1"
+
+    def _is_answered(self) -> bool:
+        """Say whether the probe finds its path while the door is open."""
+        closes_at_s = time.monotonic() + min(_PROBE_ANSWERS_IN_S, self._connected_in_s)
+        while self._run_probe()[0] is not DoorProof.OPEN:
+            if time.monotonic() >= closes_at_s:
+                return False
+            time.sleep(_LOOK_EVERY_S)
+        return True
 
     def _read(self, name: str) -> str:
         """Give one attribute of the interface, or the name of the error."""
