@@ -285,7 +285,10 @@ except CoffreError as error:
     assert found["reference"] == "needs-root"
     assert found["report"]["proof"] == "shut"
     network.ip("link", "set", "cable0", "up")
-    found = ask(network, code)
+    found = ask(
+        network,
+        'import os; os.setuid(65534); tell(report=LinkDoor("cable0").shut("end"))',
+    )
     assert found["report"]["proof"] == "open"
     assert "taking it down failed" in said(found["report"])
 
