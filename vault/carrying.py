@@ -53,7 +53,6 @@ from vault.window import soft_deadline
 REPOSITORY = "repository"
 _ROOM_KEPT_BYTES = 16 << 20  # left free on a medium for its own records
 _SHOWN = 10  # names of repository files, which are hashes
-_FIRST_RATE = 30e6  # bytes a second, assumed of a medium never measured: a slow USB disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,9 +237,11 @@ class Carrier:
     def _admit(self, trip: _Trip, vault: OpenVault) -> AdmissionReport:
         target, night = trip.target, trip.night
         self._refuse_a_stranger(target, vault, night)
-        rate = self.catalogue.measured_rate(target.name) or _FIRST_RATE
+        rate = self.catalogue.measured_rate(target.name)
         largest = max((file.size_bytes for file in night.files), default=0)
-        soft = soft_deadline(night.closes_at_s, largest, rate)
+        soft = soft_deadline(
+            night.closes_at_s, largest_left_bytes=largest, bytes_per_s=rate
+        )
         self.progress.step("carry", target.name)
         report = vault.admit(
             (batch.files for batch in self.catalogue.batches()),
@@ -251,7 +252,7 @@ class Carrier:
         return report
 
     def _refuse_a_stranger(self, target: TargetRecord, vault: OpenVault, night: Night) -> None:
-        """The repository on the medium must be the one that enrolment made."""
+        """Refuse a repository that is not the one enrolment made."""
         provisioned = [file for file in night.files if not is_carried(file.path)]
         if gone := vault.missing(provisioned):
             raise Impostor(
@@ -309,7 +310,7 @@ class Carrier:
         )
 
     def _complete_older(self, target: TargetRecord, night: Night) -> None:
-        """A list that was left partial is held once every file of it is there."""
+        """Mark as held the lists that were left partial and are whole now."""
         for hold in list(self.catalogue.holds(target.name).values()):
             if hold.complete or hold.cycle == night.cycle:
                 continue

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vault.admission import Pins, compare_pins, judge_landing
+from vault.admission import Pins, compare_pins, is_carried, judge_landing
 from vault.airlock import Airlock
 from vault.carrying import Carrier, Night, lacking
 from vault.errors import (
@@ -50,6 +50,7 @@ from vault.results import (
 )
 from vault.verdict import judge
 
+_LISTED = 100  # aliens named in a result
 _CLOCK_TOLERANCE_S = 300  # a host without a trusted clock drifts; five minutes back is no fraud
 
 
@@ -261,11 +262,9 @@ def _snapshot_self(house: House, running: _Running) -> None:
 def _landing_is_ours(house: House, running: _Running) -> bool:
     """Look for what no run of ours made, before a new run could build on it."""
     judgement = judge_landing(_carried(house.landing.list_files()), house.catalogue.known_paths())
-    odd = tuple(
-        Refusal(name=name, reason=reason) for name, reason in house.landing.list_aliens()
-    )
-    running.aliens = (judgement.aliens + odd)[:100]
-    count = judgement.alien_count + len(odd)
+    odd, odd_count = _first(house.landing.list_aliens())
+    running.aliens = (judgement.aliens + odd)[:_LISTED]
+    count = judgement.alien_count + odd_count
     if count:
         running.reasons.append(f"{count} thing(s) in the landing that no run of ours made")
         house.ledger.append(
@@ -339,8 +338,19 @@ def _carry(house: House, running: _Running, files: tuple[RepositoryFile, ...]) -
         running.targets.append(house.carrier.carry(target, night))
 
 
+def _first(aliens: Iterator[tuple[bytes, str]]) -> tuple[tuple[Refusal, ...], int]:
+    """Keep the first few and count all: an attack may leave 200,000."""
+    kept: list[Refusal] = []
+    count = 0
+    for name, reason in aliens:
+        count += 1
+        if len(kept) < _LISTED:
+            kept.append(Refusal(name=name, reason=reason))
+    return tuple(kept), count
+
+
 def _is_of_a_run(file: RepositoryFile) -> bool:
-    return not (file.path == "config" or file.path.startswith("keys/"))
+    return is_carried(file.path)
 
 
 def _carried(files: Iterator[RepositoryFile]) -> Iterator[RepositoryFile]:

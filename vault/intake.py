@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.admission import budget_for, over_budget, unlawful_in_run
+from vault.admission import budget_for, is_carried, over_budget, unlawful_in_run
 from vault.errors import CoffreError, ResticError, SourceError, SourceMissing, SourceUnreachable
 from vault.inspection.obvious import Judgement, inspect_pull
 from vault.names import printable
@@ -163,12 +163,9 @@ class Intake:
         if not announced:
             return 0
         run = json.loads(announced)
-        known = {file.path for file in self.catalogue.known_paths()}
-        left = tuple(
-            file
-            for file in self.landing.list_files()
-            if file.path not in known and not file.path.startswith(("config", "keys/"))
-        )
+        ours = {file.path for file in self.catalogue.known_paths()}
+        provisioned = {file.path for file in self.landing.list_files() if not is_carried(file.path)}
+        left = self.landing.disown(ours | provisioned)
         self._keep_batch(int(run["cycle"]), str(run["source"]), left, int(run["bytes"]))
         if left:
             self.ledger.append(

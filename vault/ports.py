@@ -116,6 +116,10 @@ class LandingRepository(Protocol):
         """Snapshot ``data`` and ``coffre`` of a reception; one run, listed afterwards."""
         ...
 
+    def disown(self, before: set[str]) -> Sequence[RepositoryFile]:
+        """Forget the snapshots that are not in ``before``; give what else is new there."""
+        ...
+
     def check(self) -> Sequence[str]:
         """Run ``restic check --no-lock``; give its complaints, none when sound."""
         ...
@@ -126,6 +130,10 @@ class LandingRepository(Protocol):
 
     def list_aliens(self) -> Iterator[tuple[bytes, str]]:
         """Give what is in the repository's folder and has no lawful name or kind, and why."""
+        ...
+
+    def provision(self) -> Sequence[tuple[str, bytes]]:
+        """Give ``config`` and the key files with their paths: what enrolment writes."""
         ...
 
     def read_pins(self) -> Pins:
@@ -169,6 +177,10 @@ class OpenVault(Protocol):
 
     def read_marks(self) -> Marks:
         """Read identity and newest heads from the read-only mount."""
+        ...
+
+    def prepare(self) -> None:
+        """Make the folders of a target: enrolment only."""
         ...
 
     def make_writable(self) -> None:

@@ -222,7 +222,7 @@ class CataloguePort(Protocol):
         cycle: int | None,
         opened_at: datetime,
     ) -> int:
-        """Number an opening before the door moves."""
+        """Announce an opening before the door moves; give its number."""
         ...
 
     def close_opening(self, number: int, exposure: Exposure) -> None:
