@@ -133,7 +133,8 @@ class Carrier:
         return trip.result(self.catalogue.measured_rate(target.name))
 
     def _has_nothing_new(self, target: TargetRecord, night: Night) -> bool:
-        complete = [hold.cycle for hold in self.catalogue.holds(target.name).values() if hold.complete]
+        holds = self.catalogue.holds(target.name)
+        complete = [cycle for cycle, hold in holds.items() if hold.complete]
         if not complete:
             return False
         return not any(lacking(night.files, self.catalogue.landing_list(max(complete))))
@@ -311,13 +312,11 @@ class Carrier:
 
     def _complete_older(self, target: TargetRecord, night: Night) -> None:
         """Mark as held the lists that were left partial and are whole now."""
-        for hold in list(self.catalogue.holds(target.name).values()):
-            if hold.complete or hold.cycle == night.cycle:
+        for cycle, hold in dict(self.catalogue.holds(target.name)).items():
+            if hold.complete or cycle == night.cycle:
                 continue
-            if not any(lacking(self.catalogue.landing_list(hold.cycle), iter(night.files))):
-                self.catalogue.set_holds(
-                    target.name, hold.cycle, complete=True, at=self.clock.now()
-                )
+            if not any(lacking(self.catalogue.landing_list(cycle), night.files)):
+                self.catalogue.set_holds(target.name, cycle, complete=True, at=self.clock.now())
 
 
 def lacking(

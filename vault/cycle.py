@@ -317,8 +317,8 @@ def _to_cross(
     """Give what some target of tonight lacks, as far as the records know."""
     wanted: dict[str, RepositoryFile] = {}
     for target in running.plan.targets:
-        holds = house.catalogue.holds(target.name).values()
-        complete = max((hold.cycle for hold in holds if hold.complete), default=None)
+        holds = house.catalogue.holds(target.name)
+        complete = max((cycle for cycle, hold in holds.items() if hold.complete), default=None)
         held = house.catalogue.landing_list(complete) if complete else iter(())
         wanted |= {file.path: file for file in lacking(known, held)}
     return list(wanted.values())

@@ -102,7 +102,6 @@ class LedgerPort(Protocol):
 class Hold:
     """Whether a target held the whole list of a cycle when it was last open."""
 
-    cycle: int
     complete: bool
     at: datetime
 
