@@ -1,0 +1,139 @@
+"""What the tests of sources share: a clock, a progress, and exports of every kind."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from vault.results import ManifestEntry, Pull
+from vault.sources.folder import FolderSource
+from vault.sources.reception import Reception
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from vault.ports import Source
+
+
+@dataclass
+class HandClock:
+    """The clock of this host, which a test may put forward."""
+
+    ahead_s: float = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
+
+    def boot_s(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME) + self.ahead_s
+
+    def boot_id(self) -> str:
+        return "0d0c7f0e-boot"
+
+
+@dataclass
+class Listener:
+    """A progress that remembers, and may act on what it hears."""
+
+    heard: list[tuple[int, int]] = field(default_factory=list)
+    act: Callable[[int], None] = lambda _: None
+
+    def step(self, name: str, detail: str = "") -> None:
+        pass
+
+    def advance(self, done_bytes: int, total_bytes: int) -> None:
+        self.heard.append((done_bytes, total_bytes))
+        self.act(done_bytes)
+
+
+class Exports(Protocol):
+    """A folder that a test writes into and a source of some kind reads."""
+
+    root: bytes
+
+    def source(self, **rules: Any) -> Source: ...
+
+
+@dataclass
+class FolderExports:
+    root: bytes
+    clock: HandClock
+
+    def source(self, **rules: Any) -> Source:
+        return FolderSource("pmsi", self.root, clock=self.clock, **rules)
+
+
+@dataclass
+class Bench:
+    """One source, its exports and its reception."""
+
+    exports: Exports
+    reception: Reception
+    clock: HandClock
+    listener: Listener
+
+    def write(self, path: bytes, content: bytes = b"x", *, age_s: float = 100.0) -> bytes:
+        """Write one export, dated ``age_s`` ago on a whole second, as SFTP has it."""
+        full = os.path.join(self.exports.root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "wb") as file:
+            file.write(content)
+        when = int(time.time() - age_s)
+        os.utime(full, (when, when))
+        return full
+
+    def collect(self, *, left_s: float = 60.0, **rules: Any) -> Pull:
+        source = self.exports.source(**rules)
+        closes_at_s = self.clock.boot_s() + left_s
+        return source.collect(self.reception, closes_at_s=closes_at_s, progress=self.listener)
+
+    def sealed(self, **rules: Any) -> Pull:
+        pull = self.collect(**rules)
+        self.reception.seal(pull)
+        return pull
+
+    def data(self, path: bytes = b"") -> bytes:
+        return os.path.join(self.reception.folder, b"data", path)
+
+    def names(self) -> list[bytes]:
+        """Give every file under data/, by path."""
+        found = []
+        for folder, _, files in os.walk(self.data()):
+            found += [os.path.relpath(os.path.join(folder, name), self.data()) for name in files]
+        return sorted(found)
+
+    def partial(self) -> list[bytes]:
+        return sorted(os.listdir(os.path.join(self.reception.folder, b"partial")))
+
+
+def paths(entries: tuple[ManifestEntry, ...]) -> list[bytes]:
+    return [entry.path for entry in entries]
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def reception(tmp_path: Path) -> Reception:
+    return Reception(os.fsencode(tmp_path / "state" / "receptions" / "pmsi"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, reception: Reception, clock: HandClock, listener: Listener) -> Bench:
+    """A folder source at work."""
+    root = os.fsencode(tmp_path / "exports")
+    os.mkdir(root)
+    return Bench(FolderExports(root, clock), reception, clock, listener)

@@ -1,0 +1,1 @@
+"""Where exports are pulled from, and the mirror they are pulled into."""
