@@ -29,7 +29,9 @@ from typing import TYPE_CHECKING
 from vault.errors import ProcessError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import FrameType
+    from typing import Self
 
     from vault.secret import Secret
 
@@ -48,7 +50,7 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded now: a child between fork and exec loads nothing
 
 
-class TimedOut(ProcessError):  # noqa: N818, a state of the child, as its neighbours in errors
+class TimedOut(ProcessError):
     """A child did not end in its time and was killed."""
 
     reference = "process-timeout"
@@ -111,8 +113,7 @@ def run(
 
     Call it from the main thread only: the kernel ties the child's life to the calling thread.
     Raises ProcessError when the program cannot be started, says too much or cannot be killed,
-    and TimedOut at the deadline. Whatever is raised in here or by a signal's handler leaves after
-    the child's group is gone.
+    TimedOut at the deadline, and what a signal's handler raises, once the group is gone.
     """
     assert threading.current_thread() is threading.main_thread(), "run children from main"
     assert stdout is None or on_line is None, "one receiver of standard output"
@@ -120,12 +121,15 @@ def run(
         variables = base_environment() | dict(env or {})
         fds = list(pass_fds)
         for name, secret in (secrets or {}).items():
-            fds.append(_hold(held, sealed(secret.reveal())))
+            fds.append(sealed(secret.reveal()))
+            held.callback(os.close, fds[-1])
             variables[name] = f"/proc/self/fd/{fds[-1]}"
         if isinstance(stdin, bytes):
-            stdin = _hold(held, sealed(stdin))
+            stdin = sealed(stdin)
+            held.callback(os.close, stdin)
+        signals = held.enter_context(_Signals())
         receiver = _Receiver(on_line, stdout_limit_bytes)
-        child = _Child(argv, end_signal=end_signal, grace_s=grace_s)
+        child = _Child(argv, signals, end_signal=end_signal, grace_s=grace_s)
         started_s = _boot_s()
         try:
             child.start(cwd=cwd, env=variables, stdin=stdin, stdout=stdout, fds=fds)
@@ -141,11 +145,6 @@ def run(
             stderr_tail=receiver.stderr.decode("utf-8", "backslashreplace"),
             duration_s=_boot_s() - started_s,
         )
-
-
-def _hold(held: contextlib.ExitStack, fd: int) -> int:
-    held.callback(os.close, fd)
-    return fd
 
 
 def _boot_s() -> float:
@@ -165,6 +164,61 @@ def _watch(popen: subprocess.Popen[bytes]) -> int:
 
 def _program(argv: Sequence[str | bytes]) -> str:
     return os.fsdecode(argv[0])
+
+
+class _Signals:
+    """Hold back the signals that interrupt us, so that they raise at chosen points only.
+
+    Blocking them would not do: another thread would take them, and Python would raise in the
+    main thread all the same, between a child's start and the moment we know of it.
+    """
+
+    def __init__(self) -> None:
+        self.fd = -1  # readable when a signal came
+        self.count = 0
+        self._waiting: list[int] = []
+        self._handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
+        self._taken: list[int] = []
+
+    def __enter__(self) -> Self:
+        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        try:
+            for number in _RAISING:
+                handler = signal.getsignal(number)
+                if callable(handler):  # neither ignored nor left to the kernel
+                    self._handlers[number] = handler
+                    self._taken.append(number)
+                    signal.signal(number, self._take)
+        except BaseException:
+            self._restore()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Call the handlers of what came; they may raise."""
+        while self._waiting:
+            number = self._waiting.pop(0)
+            self._handlers[number](number, None)
+
+    def _take(self, number: int, _: FrameType | None) -> None:
+        self._waiting.append(number)
+        self.count += 1
+        os.eventfd_write(self.fd, 1)
+
+    def _restore(self) -> None:
+        """Put every handler back, even while one of them raises."""
+        if not self._taken:
+            os.close(self.fd)
+            return
+        number = self._taken.pop()
+        try:
+            signal.signal(number, self._handlers[number])
+        finally:
+            self._restore()
 
 
 class _Receiver:
@@ -190,8 +244,7 @@ class _Receiver:
         self.stderr += piece
         del self.stderr[:-STDERR_TAIL_BYTES]
 
-    def close(self) -> None:
-        """Hand over a last line that had no end."""
+    def close(self) -> None:  # a last line may have no end
         if self._on_line is not None and self.captured:
             self._on_line(bytes(self.captured))
             self.captured.clear()
@@ -201,10 +254,16 @@ class _Child:
     """One child, from before its start to after its end."""
 
     def __init__(
-        self, argv: Sequence[str | bytes], *, end_signal: signal.Signals, grace_s: float
+        self,
+        argv: Sequence[str | bytes],
+        signals: _Signals,
+        *,
+        end_signal: signal.Signals,
+        grace_s: float,
     ) -> None:
         self.returncode: int | None = None
         self._argv = argv
+        self._signals = signals
         self._end_signal = end_signal
         self._grace_s = grace_s
         self._popen: subprocess.Popen[bytes] | None = None
@@ -219,8 +278,7 @@ class _Child:
         stdout: int | None,
         fds: Sequence[int],
     ) -> None:
-        """Start the child; a signal that raises waits until we know whom to kill."""
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _RAISING)
+        """Start the child; nothing raises between its start and our knowing whom to kill."""
         try:
             self._popen = subprocess.Popen(
                 list(self._argv),
@@ -233,7 +291,7 @@ class _Child:
                 start_new_session=True,
                 # It calls the kernel twice and loads nothing, so a lock held by a thread that
                 # the fork did not copy cannot stop it.
-                preexec_fn=_die_with(os.getpid(), mask),  # noqa: PLW1509
+                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509
             )
             self._pidfd = _watch(self._popen)
         except (OSError, subprocess.SubprocessError) as error:
@@ -243,19 +301,12 @@ class _Child:
                 program=_program(self._argv),
                 reason=getattr(error, "strerror", None) or type(error).__name__,
             ) from None
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def follow(self, receiver: _Receiver, *, closes_at_s: float, timeout_s: float) -> None:
         """Take what the child says until it ends; TimedOut when it does not."""
-        assert self._popen is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._pidfd, selectors.EVENT_READ)
-            if self._popen.stdout is not None:
-                selector.register(self._popen.stdout, selectors.EVENT_READ, receiver.take_stdout)
-            if self._popen.stderr is not None:
-                selector.register(self._popen.stderr, selectors.EVENT_READ, receiver.take_stderr)
+        with self._listening(receiver.take_stdout, receiver.take_stderr) as selector:
             while self._pidfd in selector.get_map():
+                self._signals.deliver()
                 left_s = closes_at_s - _boot_s()
                 if left_s <= 0:
                     raise TimedOut(
@@ -268,23 +319,11 @@ class _Child:
             # while the unreaped child still keeps the group's number from being given away.
             self._kill_group(signal.SIGKILL)
             drained_at_s = _boot_s() + DRAIN_S
-            while selector.get_map() and _boot_s() < drained_at_s:
+            while len(selector.get_map()) > 1 and _boot_s() < drained_at_s:
                 self._take(selector, DRAIN_S)
 
-    def _take(self, selector: selectors.BaseSelector, wait_s: float) -> None:
-        """Take what is there, or wait for it."""
-        for key, _ in selector.select(wait_s):
-            if key.data is None:
-                selector.unregister(self._pidfd)
-                continue
-            piece = os.read(key.fd, 65536)
-            if piece:
-                key.data(piece)
-            else:
-                selector.unregister(key.fileobj)
-
     def end(self) -> None:
-        """Ask, wait, kill the group, reap: in any state, and whatever interrupts the asking."""
+        """Ask, wait, kill the group, reap, in any state; a further signal ends the waiting."""
         if self._popen is None or self._pidfd < 0:
             return
         try:
@@ -292,27 +331,46 @@ class _Child:
                 self._kill_group(self._end_signal)
                 self._has_ended(self._grace_s)
         finally:
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, _RAISING)
-            try:
-                self._kill_group(signal.SIGKILL)
-                self._reap()
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            self._kill_group(signal.SIGKILL)
+            self._reap()
 
     def _has_ended(self, wait_s: float) -> bool:
         """Say whether the child ended, reading on so that a full pipe does not hold it back."""
-        assert self._popen is not None
-        closes_at_s = _boot_s() + wait_s
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._pidfd, selectors.EVENT_READ)
-            for pipe in (self._popen.stdout, self._popen.stderr):
-                if pipe is not None:
-                    selector.register(pipe, selectors.EVENT_READ, len)
+        closes_at_s, signals = _boot_s() + wait_s, self._signals.count
+        with self._listening(len, len) as selector:
             while self._pidfd in selector.get_map():
                 self._take(selector, max(0.0, min(0.5, closes_at_s - _boot_s())))
-                if self._pidfd in selector.get_map() and _boot_s() >= closes_at_s:
-                    return False
+                if _boot_s() >= closes_at_s or self._signals.count > signals:
+                    return self._pidfd not in selector.get_map()
         return True
+
+    @contextlib.contextmanager
+    def _listening(
+        self, on_stdout: Callable[[bytes], object], on_stderr: Callable[[bytes], object]
+    ) -> Iterator[selectors.BaseSelector]:
+        """Watch the child's end, what it says, and the signals that come for us."""
+        assert self._popen is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pidfd, selectors.EVENT_READ)
+            selector.register(self._signals.fd, selectors.EVENT_READ)
+            for pipe, take in ((self._popen.stdout, on_stdout), (self._popen.stderr, on_stderr)):
+                if pipe is not None:
+                    selector.register(pipe, selectors.EVENT_READ, take)
+            yield selector
+
+    def _take(self, selector: selectors.BaseSelector, wait_s: float) -> None:
+        """Take what is there, or wait for it."""
+        for key, _ in selector.select(wait_s):
+            if key.fd == self._pidfd:
+                selector.unregister(key.fd)
+            elif key.fd == self._signals.fd:
+                os.eventfd_read(key.fd)
+            else:
+                piece = os.read(key.fd, 65536)
+                if piece:
+                    key.data(piece)
+                else:
+                    selector.unregister(key.fd)
 
     def _kill_group(self, number: signal.Signals) -> None:
         assert self._popen is not None
@@ -337,7 +395,7 @@ class _Child:
                     pipe.close()
 
 
-def _die_with(parent: int, mask: set[int | signal.Signals]) -> Callable[[], None]:
+def _die_with(parent: int) -> Callable[[], None]:
     """Give what the child does between fork and exec, so that it does not outlive us."""
 
     def prepare() -> None:
@@ -346,6 +404,5 @@ def _die_with(parent: int, mask: set[int | signal.Signals]) -> Callable[[], None
             os._exit(127)
         for number in _RAISING:
             signal.signal(number, signal.SIG_DFL)  # ignored ones would stay so through exec
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     return prepare

@@ -39,7 +39,7 @@ GRACE_S = 20.0
 UNSOUND = 1  # restic's exit code for a check that found something
 
 
-class BackupIncomplete(ResticError):  # noqa: N818, named as its neighbours in errors
+class BackupIncomplete(ResticError):
     """A backup did not make a whole snapshot; the reason is in the message and the cause.
 
     ``added`` are the packs and indexes the run left in the repository. They are our own, and a
