@@ -12,6 +12,8 @@ import pytest
 
 from vault.results import ManifestEntry, Pull
 from vault.sources.folder import FolderSource
+from vault.sources.mounted import MountedFolderSource
+from vault.sources.mounting import Mount
 from vault.sources.reception import Reception
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ class Exports(Protocol):
 
 @dataclass
 class FolderExports:
+    """Exports in a folder of this host."""
+
     root: bytes
     clock: HandClock
 
@@ -133,7 +137,40 @@ def reception(tmp_path: Path) -> Reception:
 
 @pytest.fixture
 def bench(tmp_path: Path, reception: Reception, clock: HandClock, listener: Listener) -> Bench:
-    """A folder source at work."""
+    """Set a folder source to work."""
     root = os.fsencode(tmp_path / "exports")
     os.mkdir(root)
     return Bench(FolderExports(root, clock), reception, clock, listener)
+
+
+@dataclass
+class MountedExports:
+    """Exports that are mounted for each pull: a bind mount, mounted as a share would be."""
+
+    root: bytes
+    clock: HandClock
+
+    def source(self, **rules: Any) -> Source:
+        mount = Mount(kind="none", what=os.fsdecode(self.root), options=("bind",))
+        return MountedFolderSource("pmsi", mount, clock=self.clock, **rules)
+
+
+@pytest.fixture(
+    params=["folder", pytest.param("mounted", marks=pytest.mark.root)],
+)
+def any_bench(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    reception: Reception,
+    clock: HandClock,
+    listener: Listener,
+) -> Bench:
+    """Set a source of each kind that mirrors a tree to work."""
+    root = os.fsencode(tmp_path / "exports")
+    os.mkdir(root)
+    exports: Exports
+    if request.param == "mounted":
+        exports = MountedExports(root, clock)
+    else:
+        exports = FolderExports(root, clock)
+    return Bench(exports, reception, clock, listener)

@@ -8,37 +8,29 @@ Rule 3: the child dies with this process, and at its deadline; the kernel then u
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import sys
-import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vault import errors
 from vault.errors import ProcessError, SourceError
-from vault.names import printable
 from vault.process import TimedOut, run
 from vault.results import ManifestEntry, Pull, Refusal
-from vault.secret import Secret
-from vault.sources.folder import FolderSource
 from vault.sources.manifest import ManifestError
-from vault.sources.mounting import Mount, isolate, mounted, prove_gone
+from vault.sources.mounted_child import CREDENTIALS, decoded, encoded
+from vault.sources.mounting import prove_gone
 from vault.sources.origin import Deadline
-from vault.sources.reception import Reception, ReceptionError
+from vault.sources.reception import ReceptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vault import ports
     from vault.ports import Clock, Progress
     from vault.results import ShutReport
+    from vault.sources.mounting import Mount
 
-PLACE = b"share"  # beside data/, where the private namespace has its mounts
-MOUNT_TIMEOUT_S = 60.0
 LATE_S = 2.0  # the child ends by itself at the deadline; this much later it is killed
-_CREDENTIALS = "COFFRE_SHARE_CREDENTIALS"
+CREDENTIALS = "COFFRE_SHARECREDENTIALS"
 _ERRORS: dict[str, type[errors.CoffreError]] = {
     kind.__name__: kind
     for kind in (
@@ -85,11 +77,11 @@ class MountedFolderSource:
         credentials = self._mount.credentials
         try:
             ended = run(
-                [sys.executable, "-I", "-m", "vault.sources.mounted"],
+                [sys.executable, "-I", "-m", "vault.sources.mounted_child"],
                 timeout_s=left_s + LATE_S,
                 grace_s=1.0,
                 stdin=json.dumps(request).encode(),
-                secrets={} if credentials is None else {_CREDENTIALS: credentials},
+                secrets={} if credentials is None else {CREDENTIALS: credentials},
                 on_line=answer.take,
             )
         except TimedOut:
@@ -111,11 +103,11 @@ class MountedFolderSource:
             "kind": self._mount.kind,
             "what": self._mount.what,
             "options": self._mount.options,
-            "folder": _b64(self._folder),
-            "reception": _b64(os.path.abspath(reception)),
+            "folder": encoded(self._folder),
+            "reception": encoded(os.path.abspath(reception)),
             "done_file": self._done_file,
             "stable_for_s": self._stable_for_s,
-            "closes_at_s": BootClock().boot_s() + left_s,
+            "left_s": left_s,
         }
 
 
@@ -139,13 +131,13 @@ class _Answer:
             path, size_bytes, mtime_ns, sha256 = value
             self._entries.append(
                 ManifestEntry(
-                    path=_bytes(path), size_bytes=size_bytes, mtime_ns=mtime_ns, sha256=sha256
+                    path=decoded(path), size_bytes=size_bytes, mtime_ns=mtime_ns, sha256=sha256
                 )
             )
         elif event == "deleted":
-            self._deleted.append(_bytes(value))
+            self._deleted.append(decoded(value))
         elif event in self._lists:
-            self._lists[event].append(Refusal(name=_bytes(value[0]), reason=value[1]))
+            self._lists[event].append(Refusal(name=decoded(value[0]), reason=value[1]))
         elif event == "end":
             self._end = value
         elif event == "error":
@@ -170,114 +162,3 @@ class _Answer:
             waiting=tuple(self._lists["waiting"]),
             **self._end,
         )
-
-
-class BootClock:
-    """The clock of this host, for the child."""
-
-    def now(self) -> datetime:
-        """Give the wall clock, aware, UTC."""
-        return datetime.now(UTC)
-
-    def boot_s(self) -> float:
-        """Give CLOCK_BOOTTIME in seconds."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-    def boot_id(self) -> str:
-        """Give the id of this boot."""
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-
-
-class _Teller:
-    """Tell the parent, one line a thing."""
-
-    def tell(self, event: str, value: object) -> None:
-        sys.stdout.write(json.dumps([event, value]) + "\n")
-
-    def step(self, name: str, detail: str = "") -> None:
-        """Say nothing: steps are the parent's to tell."""
-
-    def advance(self, done_bytes: int, total_bytes: int) -> None:
-        self.tell("advance", [done_bytes, total_bytes])
-        sys.stdout.flush()
-
-
-def main() -> None:
-    """Be the child: mount, collect, unmount, and tell."""
-    request, teller = json.load(sys.stdin), _Teller()
-    try:
-        _tell_pull(_collect(request, teller), teller.tell)
-    except errors.CoffreError as error:
-        values = {key: _plain(value) for key, value in error.values.items()}
-        teller.tell(
-            "error",
-            {
-                "kind": type(error).__name__,
-                "template": error.template,
-                "hint": error.hint_template,
-                "values": values,
-            },
-        )
-
-
-def _collect(request: dict[str, Any], teller: _Teller) -> Pull:
-    reception, folder = _bytes(request["reception"]), _bytes(request["folder"])
-    clock = BootClock()
-    deadline = Deadline(request["name"], clock, request["closes_at_s"])
-    place = os.path.join(reception, PLACE)
-    os.makedirs(place, mode=0o700, exist_ok=True)
-    mount = Mount(
-        kind=request["kind"],
-        what=request["what"],
-        credentials=_credentials(),
-        options=tuple(request["options"]),
-    )
-    isolate()
-    timeout_s = min(MOUNT_TIMEOUT_S, deadline.left_s())
-    with mounted(mount, place, timeout_s=timeout_s) as share:
-        source = FolderSource(
-            request["name"],
-            os.path.join(share, folder),
-            clock=clock,
-            done_file=request["done_file"],
-            stable_for_s=request["stable_for_s"],
-        )
-        return source.collect(
-            Reception(reception), closes_at_s=request["closes_at_s"], progress=teller
-        )
-
-
-def _tell_pull(pull: Pull, tell: Callable[[str, object], None]) -> None:
-    for entry in pull.entries:
-        tell("entry", [_b64(entry.path), entry.size_bytes, entry.mtime_ns, entry.sha256])
-    for path in pull.deleted:
-        tell("deleted", _b64(path))
-    for event, refusals in (("refused", pull.refused), ("waiting", pull.waiting)):
-        for refusal in refusals:
-            tell(event, [_b64(refusal.name), refusal.reason])
-    tell("end", {"pulled": pull.pulled, "pulled_bytes": pull.pulled_bytes})
-
-
-def _credentials() -> Secret | None:
-    path = os.environ.get(_CREDENTIALS)
-    if path is None:
-        return None
-    with open(path, "rb") as file:
-        return Secret(file.read())
-
-
-def _plain(value: object) -> object:
-    return printable(value) if isinstance(value, bytes) else value
-
-
-def _b64(value: bytes) -> str:
-    return base64.b64encode(value).decode("ascii")
-
-
-def _bytes(value: str) -> bytes:
-    return base64.b64decode(value, validate=True)
-
-
-if __name__ == "__main__":
-    main()

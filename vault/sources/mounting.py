@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.errors import NeedsRoot, ProcessError, SourceError, SourceUnreachable
+from vault.names import printable
 from vault.process import run
 from vault.results import Disconnection, DoorProof, ShutReport
 
@@ -83,16 +84,7 @@ def run_mount(mount: Mount, share: bytes, place: bytes, *, timeout_s: float) -> 
         with open(fd, "wb") as file:
             file.write(mount.credentials.reveal() + b"\n")
         options.append("credentials=" + os.fsdecode(credentials))
-    argv = [
-        "mount",
-        "-t",
-        mount.kind,
-        "-o",
-        ",".join(options),
-        "--",
-        mount.what,
-        os.fsdecode(share),
-    ]
+    argv = ["mount", "-t", mount.kind, "-o", ",".join(options)]
     try:
         ended = run([*argv, "--", mount.what, share], timeout_s=timeout_s)
     except ProcessError as error:
@@ -104,12 +96,19 @@ def run_mount(mount: Mount, share: bytes, place: bytes, *, timeout_s: float) -> 
         ) from None
     if ended.returncode:
         raise SourceUnreachable(
-            "the share could not be mounted: mount ended with code {code}",
+            "the share could not be mounted: mount ended with code {code}: {said}",
             hint="does its server answer, are the credentials right, and is mount.{kind} "
             "installed?",
             code=ended.returncode,
+            said=_first_line(ended.stderr_tail),
             kind=mount.kind,
         )
+
+
+def _first_line(said: str) -> str:
+    """Give the first line of what mount said: it names shares and errors, never a credential."""
+    lines = said.strip().splitlines()
+    return printable(lines[0].encode())[:200] if lines else "nothing said"
 
 
 def prove_gone(what: str) -> ShutReport:

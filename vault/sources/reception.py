@@ -53,8 +53,9 @@ class Reception:
         self._kept_limit_files = kept_limit_files
 
     def prepare(self) -> None:
-        """Make the folders that are missing."""
+        """Make the folders that are missing, and shut the whole to other users."""
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        os.chmod(self.folder, 0o700)
         for name in (DATA, b"coffre", PARTIAL):
             os.makedirs(os.path.join(self.folder, name), mode=0o700, exist_ok=True)
 
