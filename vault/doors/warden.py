@@ -1,0 +1,149 @@
+"""The warden: the process that holds a door and dies on time.
+
+Rule 1: it is fresh: started and imported before the door opens, one thread, nothing inherited.
+Rule 2: the kernel kills it when its session ends, and at the hard deadline even when stopped; it
+    arms both before it touches the medium.
+Rule 3: it opens the device once and from then on trusts only that descriptor.
+Rule 4: its lock on the device lasts as long as the exposure: the inner process inherits it.
+Rule 5: with it goes the inner process, by the kernel's hand, and with that the mount.
+Source: design, section 5; flock(2), prctl(2), timer_create(2), pid_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import socket
+import stat
+import traceback
+
+from vault.doors import kernel, mounts, probe, wire
+from vault.doors.chamber import Chamber
+from vault.doors.order import SOCKET_FD, Duties, Order
+from vault.errors import Impostor, MediaAbsent, MediaBusy
+
+_NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWNET
+
+
+def serve(duties: Duties) -> int:
+    """Wait for one order on the inherited socket, open, and stay until the door is shut."""
+    kernel.die_with_parent()
+    end = socket.socket(fileno=SOCKET_FD)
+    end.set_inheritable(False)
+    os.umask(0o077)
+    wire.send(end, {"ready": os.getpid()})
+    try:
+        order = Order.of_message(wire.receive(end)[0])
+    except EOFError:
+        return 0
+    if os.getppid() != order.parent_pid:
+        return 1  # the session ended before the kernel was asked to watch it
+    try:
+        kernel.kill_self_at(order.closes_at_s)
+        anchor_fd = take_folder(order) if order.is_folder else take_device(order)
+        inner = _start_chamber(end, order, duties, anchor_fd)
+    except Exception as error:  # noqa: BLE001  # it crosses to the session, which raises it
+        wire.send(end, wire.error_message(error))
+        return 1
+    end.close()  # from here on only the chamber speaks
+    _, status = os.waitpid(inner, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def take_device(order: Order) -> int:
+    """Open the device, make sure it is the one that was found, and lock it."""
+    try:
+        fd = os.open(order.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise MediaAbsent(
+            "the medium of {target} went away", hint="plug it in again?", target=order.target
+        ) from None
+    status = os.fstat(fd)
+    found = probe.superblock(fd)
+    if not stat.S_ISBLK(status.st_mode) or status.st_rdev != order.number:
+        raise _changed(order)
+    if found is None or found.uuid != order.uuid or found.fs_type != order.fs_type:
+        raise _changed(order)
+    _lock(fd, order)
+    _refuse_held(fd, order)
+    return fd
+
+
+def take_folder(order: Order) -> int:
+    """Open and lock the folder that stands for a medium."""
+    try:
+        fd = os.open(order.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise MediaAbsent(
+            "the folder of {target} is not there", hint="create it?", target=order.target
+        ) from error
+    _lock(fd, order)
+    return fd
+
+
+def _changed(order: Order) -> Impostor:
+    return Impostor(
+        "the device of {target} became another one while it was being opened",
+        hint="were disks being swapped? run again once they are still?",
+        target=order.target,
+    )
+
+
+def _lock(fd: int, order: Order) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise MediaBusy(
+            "{target} is being used by another opening",
+            hint="wait for it to end, or press the red button?",
+            target=order.target,
+        ) from None
+
+
+def _refuse_held(fd: int, order: Order) -> None:
+    """Refuse a device that somebody else has mounted or claimed."""
+    try:
+        os.close(
+            os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC | os.O_NONBLOCK)
+        )
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        raise MediaBusy(
+            "the medium of {target} is already held on this host",
+            hint="is it mounted by the desktop or another program? unmount it?",
+            target=order.target,
+        ) from None
+
+
+def _start_chamber(end: socket.socket, order: Order, duties: Duties, anchor_fd: int) -> int:
+    """Fork the inner process, as pid 1 of new namespaces where there is root; give its pid."""
+    private = _leave_namespaces(order)
+    alive_read, alive_write = os.pipe()
+    inner = os.fork()
+    if inner:
+        os.close(alive_read)  # alive_write stays open for as long as the warden lives
+        return inner
+    code = 1
+    try:
+        os.close(alive_write)
+        kernel.die_with_parent()
+        if not select.select([alive_read], [], [], 0)[0]:  # else the warden died before the call
+            Chamber(end, order, duties, anchor_fd=anchor_fd, private=private).live()
+            code = 0
+    except BaseException:  # noqa: BLE001  # a forked child must not run what its parent would
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _leave_namespaces(order: Order) -> bool:
+    try:
+        kernel.unshare(_NAMESPACES)
+    except OSError as error:
+        if order.is_folder:
+            return False
+        raise mounts.no_namespace(error) from error
+    return True
