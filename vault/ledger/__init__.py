@@ -7,6 +7,7 @@ Rule 1: importing this package loads neither the database layer nor the cryptogr
 from __future__ import annotations
 
 from vault.ledger.journal import Ledger
-from vault.ledger.lines import Entry, LedgerHead, Problem
+from vault.ledger.lines import Entry, Problem
+from vault.records import LedgerHead
 
 __all__ = ["Entry", "Ledger", "LedgerHead", "Problem"]

@@ -13,7 +13,8 @@ import os
 from typing import TYPE_CHECKING
 
 from vault.errors import LedgerError
-from vault.ledger.lines import LINE_MAX, NO_HEAD, Entry, LedgerHead, Problem, hash_of, read_line
+from vault.ledger.lines import LINE_MAX, NO_HEAD, Entry, Problem, hash_of, read_line
+from vault.records import LedgerHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 
 from vault.errors import LedgerError
 from vault.ledger.audit import find_problems, read_entries
-from vault.ledger.lines import Entry, LedgerHead, Problem, Stamp, write_line
+from vault.ledger.lines import Entry, Problem, Stamp, write_line
 from vault.ledger.tail import ChainError, Tail, read_tail
 from vault.ledger.torn import list_torn, set_aside
+from vault.records import LedgerHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.ledger.canonical import from_json, instant_from_text, instant_to_text, to_json
+from vault.records import LedgerHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,14 +40,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerHead:
-    """The newest entry: who holds one can tell when an older entry was dropped or changed."""
-
-    n: int  # -1 when the ledger is empty
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One entry that is not what it must be; ``n`` is its number, counted from 0."""
 
@@ -63,7 +56,7 @@ class Stamp:
     mono: float
 
 
-NO_HEAD = LedgerHead(n=-1, sha256=NO_HASH)
+NO_HEAD = LedgerHead(n=-1, sha256=NO_HASH)  # of an empty ledger
 
 
 def hash_of(line: bytes) -> str:

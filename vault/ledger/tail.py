@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from vault.ledger.lines import LINE_MAX, NO_HEAD, Entry, LedgerHead, is_json, read_line
+from vault.ledger.lines import LINE_MAX, NO_HEAD, Entry, is_json, read_line
+from vault.records import LedgerHead
 
 _BLOCK = 1 << 16
 
