@@ -8,7 +8,7 @@ import re
 import zipfile
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -151,7 +151,7 @@ def test_declared_counts_are_right(hospital: Path) -> None:
         lines = path.read_bytes().split(b"\r\n")[:-1]
         assert lines[-2] == b"S90.G00.90.001,'%d'" % len(lines)
     for path in (hospital / "finance/pes").iterdir():
-        root = ElementTree.parse(path).getroot()
+        root = ET.parse(path).getroot()
         declared = root.find(".//NbrPce")
         assert declared is not None
         assert int(declared.attrib["V"]) == len(root.findall(".//Piece"))

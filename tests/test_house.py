@@ -1,0 +1,139 @@
+"""The house in order: what a newcomer and a packager rely on."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOP_LEVEL = {
+    "vault", "policies", "hooks", "tests", "docs", "benchmarks", "scripts", "pyproject.toml",
+    "Makefile", "vault.example.yaml", "README.md", "LICENSE", "CHANGELOG.md", "requirements.lock",
+}  # fmt: skip
+TARGETS = {"demo", "test", "test-long", "lint", "bench", "clean", "lock"}
+
+
+def tracked() -> list[Path]:
+    """Give the files of the project: what git tracks, or all there is in an unpacked archive."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git work tree: what is part of the project cannot be told")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_top_level_is_complete() -> None:
+    """Every folder and file that the contract names is there."""
+    assert not TOP_LEVEL - set(os.listdir(ROOT))
+
+
+def test_license_is_the_whole_apache_2() -> None:
+    """The text of the licence, from its title to its appendix."""
+    text = (ROOT / "LICENSE").read_text("utf-8")
+    assert "Apache License" in text.splitlines()[1]
+    assert "Version 2.0, January 2004" in text
+    assert "9. Accepting Warranty or Additional Liability" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_lock_holds_names_versions_and_hashes_only() -> None:
+    """No index, no address, no path: each host takes packages from where it takes packages."""
+    for line in (ROOT / "requirements.lock").read_text("ascii").splitlines():
+        assert re.fullmatch(
+            r"[a-z0-9._-]+==[^\s;]+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line
+        ), line
+
+
+def test_lock_pins_every_dependency_and_the_build_backend() -> None:
+    """What pyproject asks for is in the lock, so that set-up fetches nothing unpinned."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    asked = [
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["dev"],
+        *project["build-system"]["requires"],
+    ]
+    names = {re.split(r"[<>=\[; ]", line)[0].lower().replace("_", "-") for line in asked}
+    lock = (ROOT / "requirements.lock").read_text("ascii")
+    assert names == {name for name in names if re.search(rf"^{re.escape(name)}==", lock, re.M)}
+
+
+def test_make_has_the_targets_that_the_manual_names() -> None:
+    """Each target exists, and what make would do for it can be told."""
+    for target in sorted(TARGETS):
+        told = subprocess.run(
+            ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert told.returncode == 0, told.stderr
+        assert told.stdout.strip(), target
+
+
+def test_scripts_are_executable_and_parse() -> None:
+    """A shell reads each of them to its end without a complaint."""
+    for script in (ROOT / "scripts/setup.sh", ROOT / ".ci/run", ROOT / "hooks/after-cycle.example"):
+        assert os.access(script, os.X_OK), script
+        subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_ci_runs_tests_then_linters_then_long_tests() -> None:
+    """In this order, and it stops at the first that fails."""
+    text = (ROOT / ".ci/run").read_text("utf-8")
+    assert "set -eu" in text
+    assert re.findall(r"^make .*?(test-long|test|lint)$", text, re.M) == [
+        "test",
+        "lint",
+        "test-long",
+    ]
+
+
+def test_no_path_of_the_machine_it_was_built_on() -> None:
+    """No tracked file names a folder of a developer's machine."""
+    paths = re.compile(rb"/(?:work|root)" + rb"/(?!\.\.)")
+    guilty = [str(path.relative_to(ROOT)) for path in tracked() if paths.search(path.read_bytes())]
+    assert not guilty
+
+
+def test_hook_example_tells_of_a_bad_night_and_is_silent_after_a_sound_one(tmp_path: Path) -> None:
+    """The example does what its head says, with a mailer that writes to a file."""
+    mailer = tmp_path / "sendmail"
+    mailer.write_text(f'#!/bin/sh\ncat > "{tmp_path}/mail"\n')
+    mailer.chmod(0o755)
+    hook = tmp_path / "after-cycle"
+    example = (ROOT / "hooks/after-cycle.example").read_text("utf-8")
+    hook.write_text(example.replace("/usr/sbin/sendmail", str(mailer)))
+    hook.chmod(0o755)
+    for verdict, told in (("sound", False), ("incomplete", True)):
+        document = f'{{"schema": "coffre/run/1", "verdict": "{verdict}"}}'
+        subprocess.run([str(hook)], input=document, text=True, check=True)
+        assert (tmp_path / "mail").exists() is told
+    assert "the night ended incomplete" in (tmp_path / "mail").read_text("utf-8")
+
+
+def test_wheel_carries_policies_hooks_and_the_example(tmp_path: Path) -> None:
+    """What ``coffre init`` copies out travels in the wheel, made without a network."""
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet",
+         "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(tmp_path), "."],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("coffre-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        modes = {info.filename: info.external_attr >> 16 for info in archive.infolist()}
+    assert "vault/shipped/vault.example.yaml" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    for folder in ("policies", "hooks"):
+        for path in (ROOT / folder).iterdir():
+            if not path.name.startswith("."):
+                assert f"vault/shipped/{folder}/{path.name}" in names
+    assert modes["vault/shipped/hooks/after-cycle.example"] & 0o111
+    assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
