@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from vault.sources.mounting import Mount
 
 LATE_S = 2.0  # the child ends by itself at the deadline; this much later it is killed
-CREDENTIALS = "COFFRE_SHARECREDENTIALS"
 _ERRORS: dict[str, type[errors.CoffreError]] = {
     kind.__name__: kind
     for kind in (
