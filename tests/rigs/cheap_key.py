@@ -33,6 +33,18 @@ def make_keys_cheap(repository: str | bytes, *passwords: bytes) -> dict[str, str
     return renamed
 
 
+def add_cheap_key(repository: str | bytes, opens: bytes, password: bytes, *, user: str) -> str:
+    """Add a cheap key with another password, as ``restic key add`` would; give its id."""
+    folder = os.path.join(os.fsdecode(repository), "keys")
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), "rb") as file:
+            key = json.load(file)
+        master = _open(_derive(opens, key), base64.b64decode(key["data"]))
+        if master is not None:
+            return _write_cheap(folder, key | {"username": user}, password, master)
+    raise ValueError("no key opens with this password")
+
+
 def _write_cheap(folder: str, key: dict[str, Any], password: bytes, master: bytes) -> str:
     cheap = key | {"N": N, "r": R, "p": P, "salt": base64.b64encode(os.urandom(64)).decode()}
     cheap["data"] = base64.b64encode(_seal(_derive(password, cheap), master)).decode()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.cheap_key import make_keys_cheap
+from tests.rigs.cheap_key import add_cheap_key, make_keys_cheap
 from vault.restic import LandingRepository, Restic, find_restic
 from vault.secret import Secret
 
@@ -53,8 +53,8 @@ def _template(restic: Restic) -> bytes:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     repository = LandingRepository(restic, folder + b"/r", MACHINE, timeout_s=TIMEOUT_S)
     repository.init()
-    repository.add_key(RECOVERY, user="recovery")
-    make_keys_cheap(repository.folder, MACHINE.reveal(), RECOVERY.reveal())
+    make_keys_cheap(repository.folder, MACHINE.reveal())
+    add_cheap_key(repository.folder, MACHINE.reveal(), RECOVERY.reveal(), user="recovery")
     return repository.folder
 
 

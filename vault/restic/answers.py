@@ -76,9 +76,9 @@ def read_progress(message: Mapping[str, object]) -> int | None:
 def read_snapshots(output: bytes) -> tuple[SnapshotFacts, ...]:
     """Read ``restic snapshots --json``, in its order."""
     try:
-        listed = json.loads(output)
+        listed = json.loads(output)  # null when there are none
         return tuple(_snapshot(entry) for entry in listed or ())
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise _unreadable("snapshots") from None
 
 

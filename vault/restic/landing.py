@@ -4,8 +4,9 @@ Rule 1: what a run added is seen on disk, before against after; restic is not be
 Rule 2: a backup counts when its exit code, its words and the one new snapshot on disk agree.
 Rule 3: a snapshot that is not whole does not stay: it is forgotten at once, and never among what
     a run is said to have added.
-Rule 4: restic is asked to end by SIGINT, which every version cleans up after; a lock left by a
-    killed one goes with a plain ``unlock``, under the vault's own lock.
+Rule 4: restic is asked to end by SIGINT, which every version cleans up after (0.14 not in the
+    0.2 s after it made its lock); a lock left by a dead one goes with a plain ``unlock``, under
+    the vault's own lock.
 Rule 5: passwords travel by descriptor; the key to try first is named, because restic tries keys
     in the order of their names, a whole derivation each.
 """
@@ -18,7 +19,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from vault.errors import CoffreError, ProcessError, ResticError, WrongPassword
+from vault.errors import ProcessError, ResticError, SpaceError, WrongPassword
 from vault.ports import Backup
 from vault.process import run, sealed
 from vault.restic import answers, commands, walk
@@ -122,7 +123,7 @@ class LandingRepository:
             finished = self._run(argv, cwd=reception, on_line=heard.take)
             judge("backup", finished.returncode, finished.stderr_tail, repository=self.folder)
             return self._believe(heard, finished, before)
-        except CoffreError as error:
+        except (ResticError, ProcessError, SpaceError) as error:  # an interruption goes its way
             added = self._disown(before)
             if added is None:
                 raise
@@ -155,14 +156,14 @@ class LandingRepository:
         A snapshot that cannot be forgotten is left out all the same: it stays as an alien.
         """
         new = walk.list_names(self.folder) - before
-        if not new:
-            return None
         snapshots = sorted(path for path in new if path.startswith("snapshots/"))
-        with suppress(ResticError, ProcessError):
+        with suppress(ResticError, ProcessError, SpaceError):
             self.unlock_stale()
             for path in snapshots:
                 forget = commands.forget_argv(self.restic, path.rpartition("/")[2])
                 self._do("forget", forget)
+        if not new:
+            return None
         return tuple(walk.read_files(self.folder, new.difference(snapshots)))
 
     def check(self) -> tuple[str, ...]:

@@ -115,9 +115,9 @@ def config_sha256(repository: bytes) -> str:
 
 
 def has_locks(repository: bytes) -> bool:
-    """Say whether a restic left a lock or is at work."""
+    """Say whether a restic left a lock or is at work; an unfinished lock binds nobody."""
     with _opened(repository) as root, _folder(root, LOCKS) as fd:
-        return any(True for _ in _entries(fd))
+        return any(_HASH.fullmatch(entry.name) is not None for entry in _entries(fd))
 
 
 @contextmanager
