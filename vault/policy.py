@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from vault.results import Disconnection
@@ -118,7 +118,7 @@ def is_due(policy: Policy, last_saved: datetime | None, now: datetime, tz: tzinf
     ``last_saved`` is when its last point was taken or found unchanged. A point from the future
     counts as none: the clock cannot be trusted, so the source is collected.
     """
-    if last_saved is None or last_saved > now:
+    if last_saved is None or last_saved.astimezone(UTC) > now.astimezone(UTC):
         return True
     today, saved_on = now.astimezone(tz).date(), last_saved.astimezone(tz).date()
     match policy.due:

@@ -40,6 +40,7 @@ def closes_at(window: Window, now: datetime, tz: tzinfo) -> datetime | None:
     The start is inside, the end is not. When a window of nearly a day overlaps the next one on a
     day of 23 hours, the later end holds.
     """
+    now = _utc(now)
     ends = [
         start + timedelta(seconds=window.for_s)
         for start in _starts(window, now, tz, days=range(-2, 2))
@@ -50,6 +51,7 @@ def closes_at(window: Window, now: datetime, tz: tzinfo) -> datetime | None:
 
 def next_opening(window: Window, now: datetime, tz: tzinfo) -> datetime:
     """Give the first start after ``now``; inside an opening that is the start of the next one."""
+    now = _utc(now)
     starts = _starts(window, now, tz, days=range(-1, 10))
     return min(start for start in starts if start > now)
 
@@ -66,10 +68,15 @@ def soft_deadline(
     return closes_at_s - max(SOFT_MARGIN_S, 2 * largest_left_bytes / speed)
 
 
-def _starts(window: Window, now: datetime, tz: tzinfo, *, days: range) -> list[datetime]:
-    """Give the starts on the local days around ``now``, as UTC, oldest first."""
+def _utc(now: datetime) -> datetime:
+    """Put an instant on the UTC line: two local times of one zone compare without their fold."""
     if now.tzinfo is None:
         raise ValueError("a time without its zone")
+    return now.astimezone(UTC)
+
+
+def _starts(window: Window, now: datetime, tz: tzinfo, *, days: range) -> list[datetime]:
+    """Give the starts on the local days around ``now``, as UTC, oldest first."""
     today = now.astimezone(tz).date()
     around = (today + timedelta(days=n) for n in days)
     return [_start_on(window, day, tz) for day in around if day.weekday() in window.days]

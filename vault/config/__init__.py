@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from vault.config.secrets import Runner, read_secret
     from vault.config.settings import (
         Settings,
-        SourceSettings,
         TargetSettings,
         secret_refs,
     )
     from vault.config.shipping import copy_out, shipped
     from vault.config.showing import schema, show
+    from vault.config.sources import SourceSettings
 
 _HOMES = {
     "ConfigProblems": "problems",
@@ -36,7 +36,7 @@ _HOMES = {
     "Runner": "secrets",
     "SecretRef": "fields",
     "Settings": "settings",
-    "SourceSettings": "settings",
+    "SourceSettings": "sources",
     "TargetSettings": "settings",
     "copy_out": "shipping",
     "find": "glance",

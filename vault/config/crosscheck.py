@@ -72,9 +72,9 @@ def _shipped_names() -> list[str]:
 def _check_folders(settings: Settings, document: Document) -> Iterator[Problem]:
     state: Folder = ("state", ("state",), os.path.realpath(settings.state))
     sources = [
-        (f"source {name}", ("sources", name, "folder"), os.path.realpath(source.folder))
+        (f"source {name}", ("sources", name, "folder"), os.path.realpath(source.local_folder))
         for name, source in settings.sources.items()
-        if source.folder is not None
+        if source.local_folder is not None
     ]
     targets = [
         (f"target {name}", ("targets", name, "door", "folder"), os.path.realpath(folder))
@@ -101,11 +101,11 @@ def _check_apart(one: Folder, other: Folder, document: Document) -> Iterator[Pro
 
 
 def _check_secrets(settings: Settings, document: Document) -> Iterator[Problem]:
-    """A secret inside what is carried away would lie beside what it protects."""
+    """Say when a secret would be carried away beside what it protects."""
     carried = [
-        (f"source {name}", os.path.realpath(source.folder))
+        (f"source {name}", os.path.realpath(source.local_folder))
         for name, source in settings.sources.items()
-        if source.folder is not None
+        if source.local_folder is not None
     ] + [
         (f"target {name}", os.path.realpath(target.door.folder))
         for name, target in settings.targets.items()

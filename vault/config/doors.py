@@ -7,6 +7,7 @@ Source: design, section 5.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
@@ -82,8 +83,14 @@ def _interface(value: str) -> str:
 
 
 def _probe(value: str) -> str:
-    if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253}):[0-9]{1,5}", value):
-        raise Unlawful("must be ADDRESS:PORT of something on the hospital network")
+    address, _, port = value.rpartition(":")
+    try:
+        ipaddress.ip_address(address.removeprefix("[").removesuffix("]"))
+        lawful = 0 < int(port) < 65536
+    except ValueError:
+        lawful = False
+    if not lawful:  # a name would need a name server, whose silence proves nothing
+        raise Unlawful("must be ADDRESS:PORT, the address in digits")
     return value
 
 
@@ -93,9 +100,17 @@ class LinkDoor(Model):
     interface: Annotated[StrictStr, AfterValidator(_interface)] = Field(
         description="the interface that leads to the hospital network"
     )
-    probe: tuple[Annotated[StrictStr, AfterValidator(_probe)], ...] = Field(
-        default=(), description="ADDRESS:PORT there; a connection to it must fail when shut"
+    probe: Annotated[StrictStr, AfterValidator(_probe)] | None = Field(
+        default=None, description="ADDRESS:PORT behind it that must not answer when it is shut"
     )
+
+    @property
+    def probe_address(self) -> tuple[str, int] | None:
+        """The address and port of the probe."""
+        if self.probe is None:
+            return None
+        address, _, port = self.probe.rpartition(":")
+        return address.removeprefix("[").removesuffix("]"), int(port)
 
     @model_validator(mode="before")
     @classmethod
@@ -131,7 +146,7 @@ class ProductionDoor(Model):
 
     @model_serializer
     def _written(self) -> object:
-        return "none" if self.link is None else {"link": self.link.model_dump()}
+        return "none" if self.link is None else {"link": self.link.model_dump(exclude_none=True)}
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -144,7 +159,7 @@ class Production(Model):
     """The side of the hospital network."""
 
     door: ProductionDoor = Field(
-        default_factory=ProductionDoor, description="none, or link: INTERFACE"
+        default=ProductionDoor.model_validate("none"), description="none, or link: INTERFACE"
     )
 
     @model_validator(mode="before")

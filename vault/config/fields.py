@@ -127,19 +127,22 @@ def _line(value: str) -> str:
 Line = Annotated[StrictStr, AfterValidator(_line)]
 
 
-def _path(value: str, info: ValidationInfo) -> str:
+def absolute(value: str, info: ValidationInfo) -> str:
+    """Make a path absolute, from the folder of the file it stands in."""
     if not value or "\0" in value or "\n" in value:
         raise Unlawful("must be a path on one line")
     if value.startswith("~"):
         raise Unlawful("~ is not expanded here; write the whole path")
-    folder = (info.context or {}).get("folder", "")
+    folder = (info.context or {}).get("folder")
+    if folder is None:
+        return value
     whole = os.path.join(folder, value)
     # After a symbolic link, ".." is not what the text suggests: such a path is left as it stands.
     return whole if ".." in whole.split("/") else os.path.normpath(whole)
 
 
 Path = Annotated[
-    StrictStr, AfterValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})
+    StrictStr, AfterValidator(absolute), WithJsonSchema({"type": "string", "minLength": 1})
 ]
 
 
@@ -148,7 +151,7 @@ def _argv(value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         raise Unlawful("must be a list of words: the program, then its arguments")
     program = value[0]
     if "/" in program:
-        program = _path(program, info)
+        program = absolute(program, info)
     return (program, *value[1:])
 
 
@@ -198,6 +201,7 @@ __all__ = [
     "SecretRef",
     "TimeOfDay",
     "Unlawful",
+    "absolute",
     "one_of",
     "or_word",
 ]

@@ -51,8 +51,8 @@ def load(path: str | None = None) -> Settings:
 
 def _site_policies(settings: Settings, document: Document, folder: str) -> str | None:
     """Give the folder of the site's own policies, or None."""
-    if settings.policies is None:
-        beside = os.path.join(folder, "policies")
+    beside = os.path.join(folder, "policies")
+    if settings.policies in (None, beside):  # not there before `coffre init`: the package's hold
         return beside if os.path.isdir(beside) else None
     if not os.path.isdir(settings.policies):
         raise ConfigProblems([document.problem(("policies",), "there is no such folder")])

@@ -73,10 +73,12 @@ _SYNONYMS = {
 def suggest(key: str, known: Sequence[str]) -> str:
     """Give the end of a line about an unknown key: the nearest known one, else all of them."""
     wanted = key.lower().replace("-", "_")
-    synonym = _SYNONYMS.get(wanted)
-    near = [synonym] if synonym in known else get_close_matches(wanted, known, n=1, cutoff=0.6)
+    by_small = {name.lower(): name for name in known}
+    near = get_close_matches(wanted, by_small, n=1, cutoff=0.5)
+    if (synonym := _SYNONYMS.get(wanted)) in by_small:
+        near = [synonym]
     if near:
-        return f'did you mean "{near[0]}"?'
+        return f'did you mean "{by_small[near[0]]}"?'
     return "known here: " + ", ".join(sorted(known)) if known else "nothing is known here"
 
 

@@ -22,12 +22,10 @@ from pydantic import (
     StrictInt,
     StrictStr,
     WithJsonSchema,
-    model_validator,
 )
 
 from vault.config.doors import DoorSettings, Production, Store
 from vault.config.fields import (
-    Argv,
     Duration,
     Line,
     Model,
@@ -36,9 +34,9 @@ from vault.config.fields import (
     SecretRef,
     TimeOfDay,
     Unlawful,
-    one_of,
 )
 from vault.config.nodes import Loc
+from vault.config.sources import SourceSettings
 from vault.policy import Policy
 from vault.window import ALL_DAYS, LONGEST_S, WEEKDAYS, Window
 
@@ -119,122 +117,6 @@ class WindowSettings(Model):
         """Give the domain's window."""
         days = frozenset(WEEKDAYS.index(day) for day in self.days)
         return Window(name=name, start=self.start, for_s=self.for_s, days=days or ALL_DAYS)
-
-
-class Mount(Model):
-    """A share, mounted read-only in a private namespace for the pull only."""
-
-    type: Literal["cifs", "nfs"] = Field(description="the kind of share")
-    what: Line = Field(description="//server/share for cifs, server:/export for nfs")
-    credentials: SecretRef | None = Field(
-        default=None, description="cifs: username=, password=, domain= lines; none for nfs"
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> Mount:
-        if "," in self.what:  # it would end the name and begin an option
-            raise Unlawful("what: a comma cannot stand in the name of a share")
-        if self.type == "cifs" and not re.fullmatch(r"//[^/]+/[^/].*", self.what):
-            raise Unlawful("what: a cifs share is written //server/share")
-        if self.type == "nfs" and not re.fullmatch(r"[^/].*:/.*", self.what):
-            raise Unlawful("what: an nfs export is written server:/export")
-        if self.type == "nfs" and self.credentials is not None:
-            raise Unlawful("nfs takes no credentials")
-        return self
-
-
-class Sftp(Model):
-    """A host from which exports are pulled by SFTP."""
-
-    host: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$")] = Field(
-        description="name or address"
-    )
-    port: Annotated[StrictInt, Field(ge=1, le=65535)] = Field(default=22, description="TCP port")
-    user: Annotated[StrictStr, Field(pattern=r"^[^\s:@/\x00]{1,64}$")] = Field(
-        description="the account there; read-only is enough"
-    )
-    path: Annotated[StrictStr, Field(pattern=r"^[^\x00\n]{1,1024}$")] = Field(
-        description="the folder there"
-    )
-    key: SecretRef | None = Field(default=None, description="the private key, without passphrase")
-    password: SecretRef | None = Field(default=None, description="instead of a key")
-    known_hosts: Path = Field(
-        default="secrets/known_hosts",
-        validate_default=True,
-        description="the confirmed host keys, written by `coffre source trust`",
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Sftp:
-        one_of({"key": self.key, "password": self.password}, "key, password")
-        return self
-
-
-class SourceSettings(Model):
-    """Something that exports are pulled from: a folder, an SFTP host or a command."""
-
-    policy: Name = Field(description="the class of data, a policy's name")
-    folder: Path | None = Field(default=None, description="the folder that holds the exports")
-    mount: Mount | None = Field(default=None, description="a share to mount on `folder`")
-    sftp: Sftp | None = Field(default=None, description="an SFTP host that holds the exports")
-    command: Argv | None = Field(default=None, description="a program that prints one export")
-    output: Line | None = Field(default=None, description="the file name for `command`'s output")
-    timeout: Annotated[Duration, Field(ge=1)] | None = Field(
-        default=None, description="how long `command` may take (default 1h)"
-    )
-    done_file: Line | None = Field(
-        default=None, description="the name (* and ? allowed) that says an export is complete"
-    )
-    stable_for: Duration | None = Field(
-        default=None,
-        description="without done_file: unchanged for this long is complete (default 60s)",
-    )
-
-    @property
-    def kind(self) -> Literal["folder", "sftp", "command"]:
-        """Which of the three it is."""
-        if self.folder is not None:
-            return "folder"
-        return "sftp" if self.sftp is not None else "command"
-
-    @property
-    def timeout_s(self) -> int:
-        """How long the command may take."""
-        assert self.timeout is not None, "a source without a command"
-        return self.timeout
-
-    @property
-    def stable_for_s(self) -> int:
-        """How long a file must stay unchanged to count as complete; 0 for a command."""
-        return self.stable_for or 0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_of_kind(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        default = {"timeout": "1h"} if "command" in value else {"stable_for": "60s"}
-        return default | value
-
-    @model_validator(mode="after")
-    def _fits(self) -> SourceSettings:
-        kind = one_of(
-            {"folder": self.folder, "sftp": self.sftp, "command": self.command},
-            "folder, sftp, command",
-        )
-        if kind != "folder" and self.mount is not None:
-            raise Unlawful("mount goes with folder: the share is mounted there")
-        if kind == "command":
-            if self.output is None:
-                raise Unlawful("command needs output: the name of the file it makes")
-            if self.done_file is not None or self.stable_for is not None:
-                raise Unlawful("done_file and stable_for do not go with command")
-        elif self.output is not None or self.timeout is not None:
-            raise Unlawful("output and timeout go with command only")
-        for name in (self.output, self.done_file):
-            if name is not None and ("/" in name or name in (".", "..")):
-                raise Unlawful("output and done_file are file names, without /")
-        return self
 
 
 class TargetRetention(Model):
