@@ -19,12 +19,12 @@ from vault.errors import StoreError
 from vault.names import printable
 from vault.results import Refusal, RepositoryFile
 
-_LAWFUL = (
-    rb"(?:data/([0-9a-f]{2})/(?=\%d)([0-9a-f]{64})"
-    rb"|index/([0-9a-f]{64})|snapshots/([0-9a-f]{64})|keys/([0-9a-f]{64})|(config))"
+_PATH = re.compile(
+    rb"(data/(?P<shard>[0-9a-f]{2})|index|snapshots|keys)"
+    rb"/((?(shard)(?P=shard)[0-9a-f]{62}|[0-9a-f]{64}))"
 )
-_PATH = re.compile(_LAWFUL % 1)
-_LINE = re.compile(rb"([0-9]{1,9}) " + _LAWFUL % 2 + rb" ([0-9]{1,18})")
+_LINE = re.compile(rb"([0-9]{1,9}) " + _PATH.pattern + rb" ([0-9]{1,18})")
+_CONFIG_LINE = re.compile(rb"([0-9]{1,9}) config ([0-9]{1,18})")
 _CHUNK_BYTES = 1 << 20
 _LONGEST_LINE_BYTES = 8192
 _REFUSALS_KEPT = 1000  # of junk, that many names are told; the count is whole
@@ -40,16 +40,30 @@ class Kind(IntEnum):
     CONFIG = 4
 
 
+_KIND = tuple(Kind)
 CARRIED = (Kind.DATA, Kind.INDEX, Kind.SNAPSHOTS)  # keys and config belong to the enrolment
 _FOLDERS = ("data", "index", "snapshots", "keys", "")
+_KINDS = {b"index": Kind.INDEX, b"snapshots": Kind.SNAPSHOTS, b"keys": Kind.KEYS}
+_D = ord("d")
+_NO_DIGEST = bytes(32)  # stands for the name ``config``
 
 
 class Plan:
     """Hold the rows of a plan, addressed by their number in it."""
 
-    __slots__ = ("_batch", "_digests", "_kinds", "_shards", "_sizes", "refused", "refused_files")
+    __slots__ = (
+        "_batch",
+        "_digests",
+        "_kinds",
+        "_ordered",
+        "_shards",
+        "_sizes",
+        "refused",
+        "refused_files",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, ordered: bool = True) -> None:
+        self._ordered = ordered  # a list to ask about has no order to keep
         self._kinds = bytearray()
         self._digests = bytearray()
         self._sizes = array("Q")
@@ -73,31 +87,36 @@ class Plan:
     @classmethod
     def of_list(cls, files: Iterable[RepositoryFile]) -> Plan:
         """Make a plan of a list in any order, to ask for presence only."""
-        plan = cls()
-        for number, file in enumerate(files):
-            plan.add(number, file.path.encode("utf-8", "surrogateescape"), file.size_bytes)
+        plan = cls(ordered=False)
+        for file in files:
+            plan.add(0, file.path.encode("utf-8", "surrogateescape"), file.size_bytes)
         return plan
 
     def add(self, batch: int, path: bytes, size_bytes: int) -> None:
         """Append one file; an unlawful name is refused, an unlawful order is an error."""
         match = _PATH.fullmatch(path)
-        if match is None or not 0 <= size_bytes < 1 << 63:
+        if not 0 <= size_bytes < 1 << 63:
             self._refuse(path)
-            return
-        self._append(batch, match.groups()[1:], size_bytes)
+        elif match is not None:
+            self._append(batch, match[1], match[3], size_bytes)
+        elif path == b"config":
+            self._append_row(batch, Kind.CONFIG, _NO_DIGEST, size_bytes)
+        else:
+            self._refuse(path)
 
     def add_line(self, line: bytes) -> None:
         """Append one line of a plan file, without its newline."""
         match = _LINE.fullmatch(line)
-        if match is None:
+        if match is not None:
+            self._append(int(match[1]), match[2], match[4], int(match[5]))
+        elif config := _CONFIG_LINE.fullmatch(line):
+            self._append_row(int(config[1]), Kind.CONFIG, _NO_DIGEST, int(config[2]))
+        else:
             self._refuse(line.partition(b" ")[2].rpartition(b" ")[0])
-            return
-        batch, _, *names, size = match.groups()
-        self._append(int(batch), names, int(size))
 
     def kind(self, row: int) -> Kind:
         """Give the place of a row's file."""
-        return Kind(self._kinds[row])
+        return _KIND[self._kinds[row]]
 
     def size_bytes(self, row: int) -> int:
         """Give the size of a row's file."""
@@ -114,6 +133,13 @@ class Plan:
         kind = self._kinds[row]
         return f"data/{self._digests[32 * row]:02x}" if kind == Kind.DATA else _FOLDERS[kind]
 
+    def names(self, rows: Sequence[int]) -> list[str]:
+        """Give the names of many rows of one kind."""
+        if rows and self._kinds[rows[0]] == Kind.CONFIG:
+            return ["config"] * len(rows)
+        digests = self._digests
+        return [digests[32 * row : 32 * row + 32].hex() for row in rows]
+
     def path(self, row: int) -> str:
         """Give a row's path inside the repository."""
         return f"{self.folder(row)}/{self.name(row)}".lstrip("/")
@@ -126,15 +152,17 @@ class Plan:
         """Give the rows whose name begins with this byte, in the order of the plan."""
         return self._shards[number]
 
-    def _append(self, batch: int, names: Sequence[bytes | None], size_bytes: int) -> None:
-        kind = next(kind for kind, name in enumerate(names) if name is not None)
-        if batch < self._batch or (
-            batch == self._batch and self._kinds and kind < self._kinds[-1] and kind < Kind.KEYS
-        ):
+    def _append(self, batch: int, folder: bytes, name: bytes, size_bytes: int) -> None:
+        kind = 0 if folder[0] == _D else _KINDS[folder]
+        self._append_row(batch, kind, bytes.fromhex(name.decode()), size_bytes)
+
+    def _append_row(self, batch: int, kind: int, digest: bytes, size_bytes: int) -> None:
+        if batch != self._batch:
+            if batch < self._batch:
+                raise StoreError("the plan is out of order in batch {batch}", batch=batch)
+            self._batch = batch
+        elif self._ordered and kind < self._kinds[-1] < Kind.KEYS:
             raise StoreError("the plan is out of order in batch {batch}", batch=batch)
-        self._batch = batch
-        name = names[kind]
-        digest = bytes(32) if kind == Kind.CONFIG else bytes.fromhex((name or b"").decode())
         self._shards[digest[0]].append(len(self._kinds))
         self._kinds.append(kind)
         self._digests += digest
@@ -155,7 +183,7 @@ def write_plan(fd: int, batches: Iterable[tuple[int, Iterable[RepositoryFile]]])
         for number, files in batches:
             for file in sorted(files, key=lambda file: file.path):
                 path = file.path.encode("utf-8", "surrogateescape")
-                if _PATH.fullmatch(path) is None:
+                if _PATH.fullmatch(path) is None and path != b"config":
                     raise StoreError(
                         "{path} is not a lawful name in its lawful place", path=printable(path)
                     )
