@@ -178,7 +178,7 @@ class Airlock:
             with door.open(
                 opening.medium, writing=opening.writing, closes_at_s=opening.closes_at_s
             ) as vault:
-                began_s = max(began_s, getattr(vault, "opened_at_s", began_s))
+                began_s = vault.touched_at_s
                 opened = Opened(number=number, vault=vault)
                 yield opened
         finally:

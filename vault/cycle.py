@@ -55,17 +55,39 @@ _CLOCK_TOLERANCE_S = 300  # a host without a trusted clock drifts; five minutes 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTarget:
+    """A target that is due, and until when its door may be open."""
+
+    record: TargetRecord
+    closes_at: datetime
+    closes_at_s: float  # the same on the boot clock
+    window_s: float  # how long such a window is
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.record.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a night is to do: a value that can be printed."""
 
     sources: tuple[NightSource, ...]  # in order of priority
     not_due: tuple[str, ...]
-    targets: tuple[TargetRecord, ...]
+    targets: tuple[PlannedTarget, ...]
     not_enrolled: tuple[str, ...]
-    closes_at: datetime
-    closes_at_s: float  # the same on the boot clock
-    window_s: float
     forced: bool
+
+    @property
+    def closes_at(self) -> datetime:
+        """When the last door must be shut."""
+        return max(target.closes_at for target in self.targets)
+
+    @property
+    def closes_at_s(self) -> float:
+        """The same on the boot clock."""
+        return max(target.closes_at_s for target in self.targets)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -325,17 +347,16 @@ def _to_cross(
 
 
 def _carry(house: House, running: _Running, files: tuple[RepositoryFile, ...]) -> None:
-    plan = running.plan
-    night = Night(
-        cycle=running.cycle,
-        closes_at_s=plan.closes_at_s,
-        window_s=plan.window_s,
-        landing=house.landing.folder,
-        files=files,
-    )
-    for target in plan.targets:
+    for target in running.plan.targets:
         house.catalogue.set_step(running.cycle, 7)
-        running.targets.append(house.carrier.carry(target, night))
+        night = Night(
+            cycle=running.cycle,
+            closes_at_s=target.closes_at_s,
+            window_s=target.window_s,
+            landing=house.landing.folder,
+            files=files,
+        )
+        running.targets.append(house.carrier.carry(target.record, night))
 
 
 def _first(aliens: Iterator[tuple[bytes, str]]) -> tuple[tuple[Refusal, ...], int]:
@@ -365,7 +386,7 @@ def _not_snapshotted(item: Collected) -> SourceResult:
     )
 
 
-def _not_opened(target: TargetRecord) -> TargetResult:
+def _not_opened(target: PlannedTarget) -> TargetResult:
     return TargetResult(name=target.name, outcome=TargetOutcome.NOT_OPENED)
 
 
@@ -382,10 +403,20 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
         landing_refused=running.landing_refused,
         interrupted=running.interrupted,
         failed=failed,
-        aliens=bool(running.aliens),
+        incomplete=bool(running.aliens or running.plan.not_enrolled),
     )
     not_due = [
         SourceResult(name=name, verdict=SourceVerdict.NOT_DUE) for name in running.plan.not_due
+    ]
+    reached = {target.name for target in running.targets}
+    unreached = [
+        TargetResult(name=target.name, outcome=TargetOutcome.NOT_OPENED)
+        for target in running.plan.targets
+        if target.name not in reached
+    ]
+    strangers = [
+        TargetResult(name=name, outcome=TargetOutcome.NOT_OPENED, reasons=("not enrolled yet",))
+        for name in running.plan.not_enrolled
     ]
     result = CycleResult(
         cycle=running.cycle,
@@ -394,7 +425,7 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
         started_at=running.started_at,
         ended_at=house.clock.now(),
         sources=tuple(running.sources + not_due),
-        targets=tuple(running.targets),
+        targets=tuple(running.targets + unreached + strangers),
         aliens=running.aliens,
         reasons=tuple(running.reasons),
         warnings=tuple(house.airlock.warnings),

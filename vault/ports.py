@@ -174,12 +174,13 @@ class OpenVault(Protocol):
     """A vault door that stands open, read-only until ``make_writable``."""
 
     medium: Medium
+    touched_at_s: float  # the boot clock when the medium was first touched
 
     def read_marks(self) -> Marks:
         """Read identity and newest heads from the read-only mount."""
         ...
 
-    def prepare(self) -> None:
+    def prepare_repository(self) -> None:
         """Make the folders of a target: enrolment only."""
         ...
 
@@ -249,7 +250,10 @@ class VaultDoor(Protocol):
 class ProductionDoor(Protocol):
     """Connects and disconnects the hospital network."""
 
-    kind: str  # none, link
+    @property
+    def kind(self) -> str:
+        """Which kind of door: none or link."""
+        ...
 
     def open(self) -> None:
         """Connect."""

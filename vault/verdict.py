@@ -50,7 +50,7 @@ def judge(
     landing_refused: bool = False,
     interrupted: bool = False,
     failed: bool = False,
-    aliens: bool = False,
+    incomplete: bool = False,
 ) -> CycleVerdict:
     """Judge a night that went through its steps."""
     found: set[CycleVerdict] = set()
@@ -60,7 +60,7 @@ def judge(
         found.add(CycleVerdict.INTERRUPTED)
     if failed:
         found.add(CycleVerdict.FAILED)
-    if aliens:
+    if incomplete:
         found.add(CycleVerdict.INCOMPLETE)
     if landing_refused:
         found.add(CycleVerdict.REFUSED)

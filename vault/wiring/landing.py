@@ -48,6 +48,10 @@ class PinnedLanding(LandingRepository):
         """Hash files whole against their names."""
         return content.damaged(self.folder, files)
 
+    def disown(self, before: set[str]) -> Sequence[RepositoryFile]:
+        """Forget the snapshots that are not in ``before``; give what else is new there."""
+        return self._disown(before) or ()
+
     def settle(self) -> None:
         """Sync the landing's file system."""
         content.settle(self.folder)

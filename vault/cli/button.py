@@ -1,0 +1,100 @@
+"""``coffre secure`` and ``coffre release``: the red button."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from vault.cli.media import login_of_caller
+from vault.cli.session import Session
+from vault.cli.standing import publish
+from vault.cli.words import _
+from vault.errors import ExitCode, LockHeld, UsageError
+from vault.records import Pressed
+
+if TYPE_CHECKING:
+    from vault.wiring.wired import Wired
+
+_ORDERLY_S = 10.0  # a running night shuts its doors on a signal; then it is killed
+
+
+def secure_command(session: Session, *, reason: str, by: str) -> int:
+    """Stop what runs, shut every door, and let nothing open until another person releases."""
+    wired = session.wired()
+    wired.require_founded()
+    pressed = Pressed(by=by, reason=reason, at=wired.clock.now(), login=login_of_caller())
+    wired.state.press(pressed)
+    with _lock_at_any_price(wired):
+        reports = wired.airlock.secure(pressed)
+        publish(wired)
+    degraded = str(wired.airlock.status) == "degraded"
+    if degraded:
+        session.say(_("A DOOR IS NOT PROVEN SHUT. Pull the medium's cable now."))
+    else:
+        session.say(_("Secured: every door is proven shut; nothing opens until it is released."))
+    doors = {name: str(report.proof) for name, report in reports.items()}
+    code = ExitCode.DEGRADED if degraded else ExitCode.SOUND
+    status = "degraded" if degraded else "secured"
+    return session.emit({"status": status, "doors": doors}, code)
+
+
+def release_command(session: Session, *, by: str) -> int:
+    """Release the red button; another person than who pressed it."""
+    wired = session.wired()
+    with wired.locked():
+        pressed = wired.state.pressed()
+        if pressed is None:
+            raise UsageError("the red button is not pressed")
+        if _same_person(pressed.by, by):
+            raise UsageError(
+                "{by} pressed the red button: another person releases it",
+                by=by,
+                hint="who has checked that the danger is over?",
+            )
+        wired.airlock.recover()
+        wired.airlock.release(by=by, login=login_of_caller())
+        publish(wired)
+    session.say(_("Released by {by}. The names are as declared; logins are in the ledger.").format(by=by))
+    return session.emit({"status": str(wired.airlock.status), "pressed_by": pressed.by})
+
+
+def _same_person(one: str, other: str) -> bool:
+    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
+
+
+class _lock_at_any_price:  # noqa: N801, reads as the verb it is
+    """Take the vault's lock; whoever holds it is asked to end, then killed."""
+
+    def __init__(self, wired: Wired) -> None:
+        self._lock = wired.state.lock()
+
+    def __enter__(self) -> None:
+        for sign, patience_s in ((signal.SIGTERM, _ORDERLY_S), (signal.SIGKILL, _ORDERLY_S)):
+            holder = self._lock.holder()
+            if holder:
+                self._signal(holder, sign)
+            if self._take_within(patience_s):
+                return
+        self._lock.take()
+
+    def _signal(self, holder: int, sign: signal.Signals) -> None:
+        try:
+            os.kill(holder, sign)
+        except ProcessLookupError:
+            return
+
+    def _take_within(self, patience_s: float) -> bool:
+        ends = time.monotonic() + patience_s
+        while time.monotonic() < ends:
+            try:
+                self._lock.take()
+            except LockHeld:
+                time.sleep(0.05)
+            else:
+                return True
+        return False
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.let_go()

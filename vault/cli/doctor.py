@@ -1,0 +1,201 @@
+"""``coffre doctor``: host, configuration, records, doors and locks, each with its mend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vault.cli.session import Session, is_root
+from vault.cli.shown import colour, size
+from vault.cli.words import _, message_of
+from vault.errors import CoffreError, ExitCode, LockHeld
+
+if TYPE_CHECKING:
+    from vault.wiring.wired import Wired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    good: bool
+    says: str
+    mend: str = ""
+    is_lock: bool = False  # a lock that does not hold is said, and fails nothing by itself
+
+
+def doctor_command(session: Session) -> int:
+    """Look at everything a night needs; 0 when all is well, 5 when a door is not proven shut."""
+    wired = session.wired()
+    findings = list(_examine(wired))
+    code = _code(findings)
+    for finding in findings:
+        mark = colour("✓", "good") if finding.good else colour("✗", "bad")
+        if finding.is_lock and not finding.good:
+            mark = colour("–", "warn")
+        session.say(f"{mark} {finding.name}: {finding.says}")
+        if finding.mend and not finding.good:
+            session.say(f"    → {finding.mend}")
+    return session.emit(
+        {
+            "findings": [
+                {
+                    "name": item.name,
+                    "good": item.good,
+                    "says": item.says,
+                    "mend": item.mend,
+                    "lock": item.is_lock,
+                }
+                for item in findings
+            ]
+        },
+        code,
+    )
+
+
+def _code(findings: list[Finding]) -> int:
+    if any(item.name.startswith("door ") and not item.good for item in findings):
+        return ExitCode.DEGRADED
+    if any(not item.good and not item.is_lock for item in findings):
+        return ExitCode.FAILED
+    return ExitCode.SOUND
+
+
+def _examine(wired: Wired) -> Iterator[Finding]:
+    yield Finding(name="config", good=True, says=wired.settings.file)
+    yield _try("restic", lambda: f"{wired.restic.version} ({wired.restic.path})", "apt install restic")
+    yield from _vault(wired)
+    yield from _sources(wired)
+    yield from _locks()
+
+
+def _try(name: str, ask: Callable[[], str], mend: str) -> Finding:
+    try:
+        return Finding(name=name, good=True, says=ask())
+    except CoffreError as error:
+        return Finding(name=name, good=False, says=message_of(error), mend=error.hint or mend)
+    except OSError as error:
+        return Finding(name=name, good=False, says=error.strerror or str(error), mend=mend)
+
+
+def _vault(wired: Wired) -> Iterator[Finding]:
+    founded = _try("vault", lambda: _founded(wired), "coffre init")
+    yield founded
+    if not founded.good:
+        return
+    yield _try("ledger", lambda: _ledger(wired), "docs/ledger.md says how it is read")
+    yield _landing(wired)
+    yield _keys(wired)
+    yield _room(wired)
+    yield from _doors(wired)
+
+
+def _founded(wired: Wired) -> str:
+    wired.require_founded()
+    return wired.settings.state
+
+
+def _ledger(wired: Wired) -> str:
+    problems = wired.ledger.verify()
+    if problems:
+        raise CoffreError(
+            "entry {n} of the ledger: {reason}", n=problems[0].n, reason=problems[0].reason
+        )
+    return _("{count} entries, chained").format(count=wired.ledger.head().n + 1)
+
+
+def _landing(wired: Wired) -> Finding:
+    from vault.admission import compare_pins
+
+    def ask() -> str:
+        pinned = wired.pins
+        if pinned is None:
+            raise CoffreError("the landing is not pinned yet", hint="coffre init?")
+        if reasons := compare_pins(pinned, wired.landing.read_pins()):
+            raise CoffreError("the landing changed: {reasons}", reasons="; ".join(reasons))
+        return _("pinned, {keys} keys").format(keys=len(pinned.keys))
+
+    return _try("landing", ask, "docs/sysadmin.md, when the landing is not ours any more")
+
+
+def _keys(wired: Wired) -> Finding:
+    from vault.founding import CONFIRMED_FACT
+
+    confirmed = wired.catalogue.fact(CONFIRMED_FACT)
+    if confirmed:
+        return Finding(name="recovery password", good=True, says=_("read back"))
+    return Finding(
+        name="recovery password",
+        good=False,
+        says=_("nobody has read it back"),
+        mend="coffre keys confirm",
+    )
+
+
+def _room(wired: Wired) -> Finding:
+    facts = os.statvfs(wired.settings.state)
+    free = facts.f_bavail * facts.f_frsize
+    landing = sum(file.size_bytes for file in wired.catalogue.known_paths())
+    return Finding(
+        name="room",
+        good=free > landing // 4,
+        says=_("{free} free where the state is; the landing holds {landing}").format(
+            free=size(free), landing=size(landing)
+        ),
+        mend=_("a larger disk for the state, before the landing fills it"),
+    )
+
+
+def _doors(wired: Wired) -> Iterator[Finding]:
+    """Shut and ask under the lock; a night that runs has the doors, and is left alone."""
+    try:
+        with wired.locked():
+            recovery = wired.airlock.recover()
+    except LockHeld as error:
+        yield Finding(name="doors", good=True, says=message_of(error))
+        return
+    for name, report in recovery.shut.items():
+        yield Finding(
+            name=f"door {name}",
+            good=report.is_shut,
+            says=f"{_(str(report.disconnection))}; " + "; ".join(report.evidence),
+            mend=_("pull the cable; then coffre doctor again"),
+        )
+    for name in wired.settings.targets:
+        if name not in wired.doors:
+            yield Finding(
+                name=f"target {name}",
+                good=False,
+                says=_("not enrolled yet"),
+                mend=f"coffre target enrol {name}",
+            )
+
+
+def _sources(wired: Wired) -> Iterator[Finding]:
+    for name, source in wired.settings.sources.items():
+        if source.folder is not None and source.mount is None:
+            there = os.path.isdir(source.folder)
+            yield Finding(
+                name=f"source {name}",
+                good=there,
+                says=source.folder if there else _("{folder} is not there").format(folder=source.folder),
+                mend=_("is the path right, and its disk mounted?"),
+            )
+        else:
+            yield Finding(name=f"source {name}", good=True, says=source.kind)
+
+
+def _locks() -> Iterator[Finding]:
+    from vault.doors.locks import locks
+
+    for name, holds, why in locks():
+        yield Finding(
+            name=f"lock {name}",
+            good=holds,
+            says=why,
+            mend="" if is_root() else _("run as root"),
+            is_lock=True,
+        )

@@ -1,0 +1,182 @@
+"""``coffre ls`` and ``coffre restore``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+
+from vault.cli.progress import make_progress
+from vault.cli.session import Session
+from vault.cli.shown import colour, moment, seconds, size, table
+from vault.cli.standing import publish
+from vault.cli.words import _
+from vault.errors import ExitCode, UsageError
+from vault.names import printable, to_json
+
+if TYPE_CHECKING:
+    from vault.recovery import Restored
+    from vault.wiring.wired import Wired
+
+_SHOWN = 20
+
+
+def ls_command(
+    session: Session, source: str, *, at: str | None, cycle: int | None, all_points: bool
+) -> int:
+    """List the files of a source at its newest point, or its points."""
+    from vault.recovery import Wish
+
+    wired = session.wired()
+    wired.require_founded()
+    _require_source(wired, source)
+    wish = Wish(source=source, to=b"", at=_parse_at(wired, at), cycle=cycle)
+    candidates = wired.restorer.candidates(wish)
+    zone = wired.settings.time_zone
+    if all_points:
+        points = [
+            {
+                "cycle": point.cycle,
+                "taken_at": point.taken_at.isoformat(),
+                "snapshot_id": point.snapshot_id,
+                "files": point.files,
+                "bytes": point.bytes,
+            }
+            for point in candidates
+        ]
+        rows = [
+            [str(p.cycle), moment(p.taken_at, zone), str(p.files), size(p.bytes), p.snapshot_id[:8]]
+            for p in candidates
+        ]
+        heads = [_("night"), _("taken"), _("files"), _("size"), _("snapshot")]
+        session.say(table(heads, rows, right=(0, 2, 3)))
+        return session.emit({"source": source, "points": points})
+    newest = candidates[0]
+    entries = wired.restorer.entries(newest, ())
+    rows = [
+        [
+            size(entry.size_bytes),
+            moment(datetime.fromtimestamp(entry.mtime_ns / 1e9, UTC), zone),
+            printable(entry.path),
+        ]
+        for entry in entries
+    ]
+    if not session.as_json:
+        line = _("{source} as of night {cycle}, {at}")
+        at_text = moment(newest.taken_at, zone)
+        session.whisper(line.format(source=source, cycle=newest.cycle, at=at_text))
+        session.say(table([_("size"), _("changed"), _("name")], rows, right=(0,)))
+    files = [
+        {**to_json(e.path), "size": e.size_bytes, "mtime_ns": e.mtime_ns, "sha256": e.sha256}
+        for e in entries
+    ]
+    return session.emit({"source": source, "cycle": newest.cycle, "files": files})
+
+
+def restore_command(
+    session: Session,
+    source: str,
+    paths: Sequence[str],
+    *,
+    to: str,
+    at: str | None,
+    cycle: int | None,
+    origin: str,
+) -> int:
+    """Restore into an empty folder and compare every byte with the manifest."""
+    from vault.recovery import Wish
+
+    with make_progress(quiet=session.is_quiet) as progress:
+        wired = session.wired(progress)
+        wired.require_founded()
+        _require_source(wired, source)
+        wish = Wish(
+            source=source,
+            to=os.fsencode(os.path.abspath(to)),
+            paths=tuple(os.fsencode(path) for path in paths),
+            at=_parse_at(wired, at),
+            cycle=cycle,
+            origin=origin,
+        )
+        with wired.locked():
+            wired.airlock.recover()
+            try:
+                restored = wired.restorer.restore(wish)
+            finally:
+                publish(wired)
+    return _show(session, wired, restored)
+
+
+def _show(session: Session, wired: Wired, restored: Restored) -> int:
+    code = ExitCode.CORRUPT if restored.mismatches else ExitCode.SOUND
+    policy = wired.settings.loaded_policies.get(
+        wired.settings.sources[restored.source].policy
+        if restored.source in wired.settings.sources
+        else ""
+    )
+    if session.as_json:
+        return session.emit(
+            {
+                "source": restored.source,
+                "cycle": restored.snapshot.cycle,
+                "snapshot_id": restored.snapshot.snapshot_id,
+                "from": restored.origin,
+                "files": restored.files,
+                "bytes": restored.bytes,
+                "mismatches": [
+                    {**to_json(item.name), "reason": item.reason} for item in restored.mismatches
+                ],
+                "duration_s": restored.duration_s,
+                "exposure_s": restored.exposure.seconds if restored.exposure else 0.0,
+                "dmia_s": policy.dmia_s if policy else None,
+            },
+            code,
+        )
+    line = _("{source}, night {cycle}: {files} files, {size} restored in {seconds} from {origin}.")
+    session.say(
+        line.format(
+            source=restored.source,
+            cycle=restored.snapshot.cycle,
+            files=restored.files,
+            size=size(restored.bytes),
+            seconds=seconds(restored.duration_s),
+            origin=_(restored.origin),
+        )
+    )
+    if policy is not None:
+        within = restored.duration_s <= policy.dmia_s
+        text = _("within its DMIA of {time}") if within else _("LONGER than its DMIA of {time}")
+        session.say(colour(text.format(time=seconds(policy.dmia_s)), "good" if within else "bad"))
+    if not restored.mismatches:
+        session.say(colour(_("Every byte equals the manifest taken at the source."), "good"))
+    for item in restored.mismatches[:_SHOWN]:
+        session.say(colour(f"  ≠ {printable(item.name)}: {item.reason}", "bad"))
+    return int(code)
+
+
+def _require_source(wired: Wired, source: str) -> None:
+    known = [*wired.settings.sources, "coffre"]
+    seen = {snapshot.source for snapshot in wired.catalogue.snapshots(None)}
+    if source not in known and source not in seen:
+        raise UsageError(
+            "there is no source {source}",
+            source=source,
+            hint="there is: {known}",
+            known=", ".join(known),
+        )
+
+
+def _parse_at(wired: Wired, text: str | None) -> datetime | None:
+    """Read a date or a time on the site's clock; a date means its end."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            "{text} is not a date", text=text, hint="as 2026-11-22 or 2026-11-22T04:00?"
+        ) from None
+    if len(text) == len("2026-11-22"):
+        at = datetime.combine(at.date(), time.max)
+    return at if at.tzinfo else at.replace(tzinfo=wired.settings.time_zone)

@@ -1,0 +1,246 @@
+"""``coffre target enrol | list | open | close | retire``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vault.cli.session import Session, is_root
+from vault.cli.shown import moment, size, table
+from vault.cli.standing import publish
+from vault.cli.words import _
+from vault.errors import NeedsRoot, UsageError
+from vault.ports import Medium
+
+if TYPE_CHECKING:
+    from vault.wiring.wired import Wired
+
+_SHELL = "/bin/bash"
+_LONGEST_S = 24 * 3600
+
+
+def enrol_command(
+    session: Session, name: str, *, device: str | None, format_it: bool, yes: bool
+) -> int:
+    """Make a medium the target NAME: the ceremony, outside any cycle."""
+    wired = session.wired()
+    wired.require_founded()
+    settings = wired.settings.targets.get(name)
+    if settings is None:
+        raise UsageError(
+            "vault.yaml names no target {name}",
+            name=name,
+            hint="there is: {known}",
+            known=", ".join(wired.settings.targets) or "none",
+        )
+    if wired.pins is None:
+        raise UsageError("the vault's keys are not made yet", hint="coffre init?")
+    if wired.catalogue.target(name) is not None:
+        raise UsageError(
+            "{name} is enrolled already",
+            name=name,
+            hint="is the old medium gone for good? coffre target retire {name} --yes",
+        )
+    if settings.door.folder is not None:
+        medium = _folder_medium(session, name, settings.door.folder, device, format_it, yes)
+    else:
+        medium = _disk_medium(session, name, device, format_it=format_it, yes=yes)
+    with wired.locked():
+        wired.airlock.recover()
+        wired.doors[name] = wired.new_door(name, medium)
+        enrolment = wired.ceremony.enrol(name, medium=medium, door=wired.door_text(name))
+        publish(wired)
+    session.say(_("{name} is enrolled; its door is shut and proven.").format(name=name))
+    return session.emit(
+        {
+            "target": name,
+            "target_id": enrolment.target.target_id,
+            "uuid": enrolment.target.uuid,
+            "size_bytes": enrolment.target.size_bytes,
+            "exposure_s": enrolment.exposure.seconds,
+        }
+    )
+
+
+def _folder_medium(
+    session: Session, name: str, folder: str, device: str | None, format_it: bool, yes: bool
+) -> Medium:
+    if device or format_it:
+        raise UsageError("{name} is a folder: it takes neither --device nor --format", name=name)
+    session.say(_("{name} is the folder {folder}: no door at all.").format(name=name, folder=folder))
+    _require_yes(yes)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return Medium(device=os.path.abspath(folder), uuid="folder", fs_type="folder", size_bytes=0)
+
+
+def _disk_medium(
+    session: Session, name: str, device: str | None, *, format_it: bool, yes: bool
+) -> Medium:
+    from vault.doors.format import describe, format_ext4, medium_of
+
+    if not is_root():
+        raise NeedsRoot("a disk is enrolled by root", hint="sudo coffre target enrol {name}", name=name)
+    if device is None:
+        raise UsageError(
+            "which disk? --device DEV", hint="as /dev/disk/by-id/usb-…; lsblk -o +SERIAL lists them"
+        )
+    doomed = describe(device)
+    line = _("{device}: {size}, serial {serial}, holds {holds} {label}")
+    session.say(
+        line.format(
+            device=device,
+            size=size(doomed.size_bytes),
+            serial=doomed.serial or "?",
+            holds=doomed.holds,
+            label=doomed.label,
+        ).rstrip()
+    )
+    if format_it:
+        session.say(_("EVERYTHING on {device} will be destroyed.").format(device=device))
+    _require_yes(yes)
+    if format_it:
+        format_ext4(device, name)
+    return medium_of(device)
+
+
+def _require_yes(yes: bool) -> None:
+    if not yes:
+        raise UsageError("nothing was done", hint="add --yes when that is what you want")
+
+
+# -- list, retire
+
+
+def list_command(session: Session) -> int:
+    """List the targets and what they hold."""
+    wired = session.wired()
+    wired.require_founded()
+    rows, members = [], []
+    for record in wired.catalogue.targets(include_retired=True):
+        complete = [n for n, hold in wired.catalogue.holds(record.name).items() if hold.complete]
+        partial = [n for n, hold in wired.catalogue.holds(record.name).items() if not hold.complete]
+        held = str(max(complete)) if complete else "-"
+        enrolled = moment(record.enrolled_at, wired.settings.time_zone)
+        state = _("retired") if record.retired_at else _("enrolled")
+        rows.append([record.name, state, record.fs_type, size(record.size_bytes), enrolled, held])
+        members.append(
+            {
+                "name": record.name,
+                "target_id": record.target_id,
+                "uuid": record.uuid,
+                "fs_type": record.fs_type,
+                "size_bytes": record.size_bytes,
+                "serial": record.serial,
+                "enrolled_at": record.enrolled_at.isoformat(),
+                "retired_at": record.retired_at.isoformat() if record.retired_at else None,
+                "held_cycles": sorted(complete),
+                "partial_cycles": sorted(partial),
+            }
+        )
+    heads = [_("target"), _("state"), _("type"), _("size"), _("since"), _("holds night")]
+    session.say(table(heads, rows, right=(3, 5)))
+    return session.emit({"targets": members})
+
+
+def retire_command(session: Session, name: str, *, yes: bool) -> int:
+    """Retire a target: its records stay, its name is free for another medium."""
+    wired = session.wired()
+    with wired.locked():
+        _require_enrolled(wired, name)
+        session.say(_("{name} will not be written to any more; nothing on it is erased.").format(name=name))
+        _require_yes(yes)
+        wired.catalogue.retire_target(name, wired.clock.now())
+        wired.ledger.append("target-retired", target=name)
+        publish(wired)
+    return session.emit({"target": name, "retired": True})
+
+
+def _require_enrolled(wired: Wired, name: str) -> None:
+    if wired.catalogue.target(name) is None:
+        raise UsageError(
+            "{name} is not an enrolled target",
+            name=name,
+            hint="which ones does coffre target list show?",
+        )
+
+
+# -- open, close
+
+
+def open_command(
+    session: Session, name: str, *, duration: str, reason: str, command: Sequence[str]
+) -> int:
+    """Open a target read-only for a person, under a deadline; ends with the command."""
+    from vault.airlock import Opening
+    from vault.duration import parse_duration
+
+    limit_s = parse_duration(duration)
+    if not 0 < limit_s <= _LONGEST_S:
+        raise UsageError("--for takes at most 24 h", hint="as 20m?")
+    argv = list(command) or [os.environ.get("SHELL", _SHELL)]
+    wired = session.wired()
+    with wired.locked():
+        _require_enrolled(wired, name)
+        wired.airlock.recover()
+        record = wired.catalogue.target(name)
+        assert record is not None
+        medium = wired.doors[name].find()
+        opening = Opening(
+            target=name,
+            medium=medium,
+            purpose="open",
+            writing=False,
+            closes_at_s=wired.clock.boot_s() + limit_s,
+        )
+        wired.ledger.append("opened-by-hand", target=name, reason=reason, login=login_of_caller())
+        try:
+            with wired.airlock.vault_open(opening) as opened:
+                wired.carrier.believe(record, medium, opened.vault.read_marks())
+                root = os.fsdecode(getattr(opened.vault, "root", b"")) or medium.device
+                session.whisper(_("Open read-only at {root} for {time}.").format(root=root, time=duration))
+                env = {"PATH": os.environ.get("PATH", ""), "COFFRE_TARGET": root}
+                env |= {k: v for k, v in os.environ.items() if k in ("TERM", "LANG", "HOME")}
+                out = 2 if session.as_json else 1
+                code = opened.vault.run(argv, env=env, fds=(0, out, 2), timeout_s=None)
+        finally:
+            publish(wired)
+    assert opened.exposure is not None
+    session.whisper(_("The door is shut and proven."))
+    session.emit({"target": name, "exit": code, "exposure_s": opened.exposure.seconds}, code)
+    return code
+
+
+def close_command(session: Session, name: str | None) -> int:
+    """Shut one or every vault door and ask the world; safe at any hour."""
+    wired = session.wired()
+    wired.require_founded()
+    names = [name] if name else list(wired.doors)
+    reports = {}
+    for target in names:
+        if target not in wired.doors:
+            _require_enrolled(wired, target)
+        reports[target] = wired.doors[target].shut("closed by hand")
+    members = {
+        target: {"proof": str(report.proof), "evidence": list(report.evidence)}
+        for target, report in reports.items()
+    }
+    for target, report in reports.items():
+        words = _("shut and proven") if report.is_shut else _("NOT PROVEN SHUT")
+        session.say(f"{target}: {words} ({_(str(report.disconnection))})")
+        for clause in report.evidence:
+            session.whisper(f"  {clause}")
+    all_shut = all(report.is_shut for report in reports.values())
+    return session.emit({"targets": members}, 0 if all_shut else 5)
+
+
+def login_of_caller() -> str:
+    """Say who really typed, as far as the host knows: login uid and SUDO_USER."""
+    try:
+        with open("/proc/self/loginuid", encoding="ascii") as file:
+            uid = file.read().strip()
+    except OSError:
+        uid = "?"
+    return json.dumps({"loginuid": uid, "sudo_user": os.environ.get("SUDO_USER", "")})
+

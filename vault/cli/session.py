@@ -1,0 +1,93 @@
+"""One invocation: its global options, its output, its way to the vault.
+
+Rule 1: with ``--json`` standard output carries one document and nothing else; all else goes to
+    standard error.
+Rule 2: a command gives its exit code back; it never exits by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vault.cli.words import hint_of, message_of, speak
+from vault.errors import CoffreError, ExitCode
+
+if TYPE_CHECKING:
+    from vault.config import Settings
+    from vault.ports import Progress
+    from vault.wiring.wired import Wired
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """The global options of one invocation."""
+
+    config: str | None = None
+    as_json: bool = False
+    language: str | None = None
+    verbosity: int = 0
+    command: str = ""
+
+    def settings(self) -> Settings:
+        """Load the configuration, and speak its language unless another was asked for."""
+        from vault.config import load
+
+        settings = load(self.config)
+        if self.language is None:
+            speak(settings.site.language)
+        return settings
+
+    def wired(self, progress: Progress | None = None) -> Wired:
+        """Put the vault together."""
+        from vault.wiring.wired import Wired
+
+        return Wired(self.settings(), progress)
+
+    # -- output
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether only the result and errors are wanted."""
+        return self.verbosity < 0 or self.as_json
+
+    def say(self, text: str = "") -> None:
+        """Print a line for a person; to standard error when a document is wanted."""
+        stream = sys.stderr if self.as_json else sys.stdout
+        print(text, file=stream)  # noqa: T201, the front door prints
+
+    def whisper(self, text: str) -> None:
+        """Print a line that ``-q`` and ``--json`` leave out."""
+        if not self.is_quiet:
+            self.say(text)
+
+    def emit(self, members: Mapping[str, object], code: int = ExitCode.SOUND) -> int:
+        """Print the command's document when one is wanted; give the exit code."""
+        if self.as_json:
+            document = {"schema": f"coffre/{self.command}/1", "exit_code": int(code), **members}
+            print(json.dumps(document, ensure_ascii=False, default=str))  # noqa: T201
+        return int(code)
+
+    def fail(self, error: CoffreError) -> int:
+        """Tell an error in one line and its mend in a second; give the exit code."""
+        code = error.exit_code
+        if self.as_json:
+            told = {
+                "reference": error.reference,
+                "message": message_of(error),
+                "hint": hint_of(error),
+            }
+            return self.emit({"error": told}, code)
+        print(f"coffre: {message_of(error)} [{error.reference}]", file=sys.stderr)  # noqa: T201
+        if hint := hint_of(error):
+            print(f"  → {hint}", file=sys.stderr)  # noqa: T201
+        return int(code)
+
+
+def is_root() -> bool:
+    """Whether this process is root."""
+    return os.geteuid() == 0

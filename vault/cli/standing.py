@@ -1,0 +1,199 @@
+"""``coffre status`` and ``coffre gaps``, and the public file that both are told from.
+
+Rule 1: ``status`` reads ``state/public/status.json`` and nothing else: no database, no models.
+Rule 2: the file is written after every act that changes what it says; it names no exported file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from vault.cli.session import Session
+from vault.cli.shown import colour, moment, seconds, table
+from vault.cli.words import _, speak
+from vault.errors import CoffreError, ExitCode, NotInitialised
+
+if TYPE_CHECKING:
+    from vault.wiring.wired import Wired
+
+_STATUS_CODES = {"degraded": ExitCode.DEGRADED, "secured": ExitCode.SECURED}
+_SEVERITIES = {"critical": "bad", "warning": "warn", "info": "dim"}
+
+
+# -- writing the public file
+
+
+def publish(wired: Wired) -> None:
+    """Write the public status; a failure is for the next look, never for the night."""
+    from vault.wiring.standing import public_status
+
+    try:
+        wired.state.publish(public_status(wired))
+    except (OSError, CoffreError) as error:
+        wired.airlock.warnings.append(f"the public status could not be written: {error}")
+
+
+# -- status
+
+
+def status_command(session: Session) -> int:
+    """Tell where the doors are, how the last night went, and what needs hands."""
+    from vault.config import peek
+
+    found = peek(session.config)
+    if session.language is None:
+        speak(found.language)
+    status = _read_public(found.state)
+    name = _alive_status(status)
+    code = _STATUS_CODES.get(name, ExitCode.SOUND)
+    if session.as_json:
+        members = {key: value for key, value in status.items() if key not in ("pid", "gaps")}
+        return session.emit({**members, "status": name}, code)
+    session.say(_status_line(name))
+    session.say(_last_line(status, found.time_zone))
+    if targets := status.get("targets"):
+        session.say()
+        session.say(_targets(targets, found.time_zone))
+    hands = [gap for gap in status.get("gaps", []) if gap["severity"] != "info"]
+    if hands:
+        session.say()
+        session.say(_("What needs hands:"))
+        for gap in hands:
+            session.say("  " + gap_line(gap))
+    return int(code)
+
+
+def _read_public(state: str) -> dict[str, Any]:
+    path = os.path.join(state, "public", "status.json")
+    try:
+        with open(path, "rb") as file:
+            status = json.load(file)
+    except FileNotFoundError:
+        raise NotInitialised("there is no vault in {state} yet", state=state, hint="coffre init?") from None
+    except PermissionError:
+        raise NotInitialised(
+            "{path} may not be read by this account",
+            path=path,
+            hint="is it a member of the vault's state_group?",
+        ) from None
+    assert isinstance(status, dict)
+    return status
+
+
+def _alive_status(status: Mapping[str, Any]) -> str:
+    """Give the status; a vault left open by a process that is gone is not proven shut."""
+    name = str(status["status"])
+    pid = status.get("pid")
+    if name == "unlocked" and pid and not os.path.exists(f"/proc/{pid}"):
+        return "degraded"
+    return name
+
+
+def _status_line(name: str) -> str:
+    lines = {
+        "locked": (_("LOCKED: every vault door is proven shut."), "good"),
+        "unlocked": (_("UNLOCKED: a vault door is open, under a deadline."), "warn"),
+        "secured": (_("SECURED: the red button is pressed; nothing opens."), "bad"),
+        "degraded": (_("DEGRADED: a door could not be proven shut. Pull the cable."), "bad"),
+    }
+    text, kind = lines[name]
+    return colour(text, kind)
+
+
+def _last_line(status: Mapping[str, Any], zone: str) -> str:
+    last = status.get("last_cycle")
+    if not last:
+        return _("No night has run yet.")
+    line = _("Last night: {cycle}, {at}: {verdict}.")
+    at = moment(datetime.fromisoformat(last["ended_at"]), zone)
+    return line.format(cycle=last["cycle"], at=at, verdict=_(last["verdict"]))
+
+
+def _targets(targets: Sequence[Mapping[str, Any]], zone: str) -> str:
+    rows = []
+    for target in targets:
+        opened = target.get("last_opened")
+        open_s = target.get("last_exposure_s")
+        rows.append(
+            [
+                target["name"],
+                _(target["disconnection"]),
+                str(target.get("last_cycle") or "-"),
+                moment(datetime.fromisoformat(opened), zone) if opened else "-",
+                seconds(open_s) if open_s is not None else "-",
+            ]
+        )
+    heads = [_("target"), _("now"), _("holds night"), _("last seen"), _("open for")]
+    return table(heads, rows, right=(2, 4))
+
+
+# -- gaps
+
+
+def gaps_command(session: Session, *, nagios: bool, source: str | None) -> int:
+    """List what is missing, the worst first."""
+    from vault.config import peek
+
+    found = peek(session.config)
+    if session.language is None:
+        speak(found.language)
+    status = _read_public(found.state)
+    gaps = _current_gaps(session, status)
+    if source is not None:
+        gaps = [gap for gap in gaps if gap["source"] == source]
+    if nagios:
+        return _nagios(session, gaps)
+    if session.as_json:
+        return session.emit({"gaps": gaps, "as_of": status["written_at"]})
+    if not gaps:
+        session.say(colour(_("Nothing is missing."), "good"))
+    for gap in gaps:
+        session.say(gap_line(gap))
+        session.say("    → " + _(gap["mend_template"]).format(**_values(gap)))
+    return 0
+
+
+def _current_gaps(session: Session, status: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Judge anew when this account may; else give what was judged last."""
+    from vault.cli.session import is_root
+
+    if is_root():
+        from vault.wiring.standing import gap_members, judge_gaps
+
+        return [gap_members(gap) for gap in judge_gaps(session.wired())]
+    found = status.get("gaps", [])
+    assert isinstance(found, list)
+    return found
+
+
+def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]]) -> int:
+    worst = {gap["severity"] for gap in gaps}
+    code = 2 if "critical" in worst else 1 if "warning" in worst else 0
+    word = ("OK", "WARNING", "CRITICAL")[code]
+    counts = {kind: sum(gap["severity"] == kind for gap in gaps) for kind in _SEVERITIES}
+    if session.as_json:
+        return session.emit({"gaps": list(gaps)}, code)
+    perf = " ".join(f"{kind}={count}" for kind, count in counts.items())
+    first = gaps[0]["message"] if gaps else _("Nothing is missing.")
+    session.say(f"COFFRE {word} - {first} | {perf}")
+    return code
+
+
+def gap_line(gap: Mapping[str, Any]) -> str:
+    """Give a gap in one line."""
+    what = gap["source"] or gap["target"]
+    text = _(gap["template"]).format(**_values(gap))
+    since = gap["since"]
+    if since:
+        at = datetime.fromisoformat(since)
+        text += " " + _("(since {at})").format(at=moment(at, UTC.tzname(None)))
+    mark = colour("■", _SEVERITIES[gap["severity"]])
+    return f"{mark} {what}: {text}" if what else f"{mark} {text}"
+
+
+def _values(gap: Mapping[str, Any]) -> dict[str, Any]:
+    return {"source": gap["source"], "target": gap["target"], **gap["values"]}

@@ -1,0 +1,132 @@
+"""Sources and their receptions, from the configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from vault.config import SecretRef, SourceSettings
+from vault.errors import ConfigError
+from vault.intake import NightSource
+from vault.policy import Policy
+from vault.ports import Source
+from vault.secret import Secret
+from vault.sources.command import CommandSource
+from vault.sources.folder import FolderSource
+from vault.sources.mounted import MountedFolderSource
+from vault.sources.mounting import Mount
+from vault.sources.reception import Reception
+from vault.sources.sftp import SftpSource
+from vault.sources.ssh_session import Account
+
+if TYPE_CHECKING:
+    from vault.wiring.wired import Wired
+
+SELF = "coffre"  # the vault's own records, as a source
+
+
+def make_sources(wired: Wired) -> dict[str, NightSource]:
+    """Make every configured source with its reception."""
+    settings = wired.settings
+    return {
+        name: _night_source(wired, name, make_source(wired, name, source), settings.policy_of(name))
+        for name, source in settings.sources.items()
+    }
+
+
+def make_self_source(wired: Wired) -> NightSource:
+    """Make the source of the vault's own records, carried before everything else."""
+    source = FolderSource(SELF, os.fsencode(wired.path("self")), clock=wired.clock)
+    policies = list(wired.settings.loaded_policies.values())
+    if not policies:
+        raise ConfigError("vault.yaml names no source", hint="what is to be kept?")
+    first = min(policies, key=lambda policy: policy.priority)
+    return _night_source(wired, SELF, source, first)
+
+
+def _night_source(wired: Wired, name: str, source: Source, policy: Policy) -> NightSource:
+    reception = Reception(os.fsencode(wired.path("receptions", name)))
+    reception.prepare()
+    return NightSource(
+        name=name,
+        source=source,
+        reception=reception,
+        policy=policy,
+        kept=os.fsencode(wired.path("refused", name)),
+    )
+
+
+def make_source(wired: Wired, name: str, source: SourceSettings) -> Source:
+    """Make one source."""
+    if source.kind == "command":
+        assert source.command is not None
+        assert source.output is not None
+        return CommandSource(
+            name,
+            source.command,
+            os.fsencode(source.output),
+            timeout_s=source.timeout_s,
+            clock=wired.clock,
+        )
+    if source.kind == "sftp":
+        return make_sftp(wired, name, source)
+    assert source.folder is not None
+    if source.mount is not None:
+        return MountedFolderSource(
+            name,
+            _mount(wired, name, source),
+            os.fsencode(source.folder),
+            clock=wired.clock,
+            done_file=source.done_file,
+            stable_for_s=source.stable_for or 0,
+        )
+    return FolderSource(
+        name,
+        os.fsencode(source.folder),
+        clock=wired.clock,
+        done_file=source.done_file,
+        stable_for_s=source.stable_for or 0,
+    )
+
+
+def _mount(wired: Wired, name: str, source: SourceSettings) -> Mount:
+    assert source.mount is not None
+    credentials = source.mount.credentials
+    secret: Secret | None = None
+    if credentials is not None:
+        secret = wired.secret(credentials, f"sources.{name}.mount.credentials")
+    mount = source.mount
+    return Mount(kind=mount.type, what=mount.what, credentials=secret, options=mount.options)
+
+
+def make_sftp(wired: Wired, name: str, source: SourceSettings) -> SftpSource:
+    """Make an SFTP source."""
+    where = source.sftp
+    assert where is not None
+    account = Account(
+        host=where.host,
+        port=where.port,
+        user=where.user,
+        known_hosts=os.fsencode(where.known_hosts),
+        key=_optional(wired, where.key, f"sources.{name}.sftp.key"),
+        password=_optional(wired, where.password, f"sources.{name}.sftp.password"),
+    )
+    return SftpSource(
+        name,
+        account,
+        os.fsencode(where.path),
+        clock=wired.clock,
+        done_file=source.done_file,
+        stable_for_s=source.stable_for or 0,
+    )
+
+
+def _optional(wired: Wired, ref: SecretRef | None, name: str) -> Secret | None:
+    return wired.secret(ref, name) if ref is not None else None
+
+
+def shares_of(sources: Mapping[str, NightSource]) -> Sequence[MountedFolderSource]:
+    """Give the sources that mount a share for their pull."""
+    found = [source.source for source in sources.values()]
+    return [source for source in found if isinstance(source, MountedFolderSource)]
