@@ -102,8 +102,12 @@ def detach(device: str) -> None:
     with suppress(AssertionError):
         wait_free(device, timeout_s=5.0)
     tool("losetup", "-d", device, check=False)
-    if Path("/sys/block", Path(device).name, "loop/backing_file").exists():
-        raise AssertionError(f"{device} could not be detached: something still holds it")
+    # Whoever looks at the device just now delays its end until they close it.
+    gives_up_at = time.monotonic() + 5.0
+    while Path("/sys/block", Path(device).name, "loop/backing_file").exists():
+        if time.monotonic() > gives_up_at:
+            raise AssertionError(f"{device} could not be detached: something still holds it")
+        time.sleep(0.01)
 
 
 @contextmanager

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _ATTACH_S = 10.0
 _GONE_S = 5.0
+_PROBE_PATIENCE_S = 0.2  # another's proof holds the device for an instant
 
 
 @dataclass(slots=True)
@@ -168,7 +169,7 @@ class DiskDoor:
             )
 
     def _refuse_busy(self, medium: Medium) -> None:
-        report = proof.ask_once(self._place(medium), when_gone=Disconnection.REMOVED)
+        report = proof.prove_shut(self._place(medium), timeout_s=_PROBE_PATIENCE_S)
         if not report.is_shut:
             raise MediaBusy(
                 "the medium of {target} is already held on this host: {evidence}",
@@ -205,12 +206,14 @@ class DiskDoor:
 
     def _prove_absent(self) -> ShutReport:
         """Prove that no namespace has this medium mounted, when no device bears its UUID."""
-        mount_point = os.fsencode(self._mount_point()) + b"/target"
+        gives_up_at = time.monotonic() + self.shut_timeout_s
         try:
-            mounts, namespaces = proof.read_mounts()
+            holding, namespaces = self._mounted_by()
+            while holding and time.monotonic() < gives_up_at:
+                time.sleep(0.02)
+                holding, namespaces = self._mounted_by()
         except OSError as error:
             return _unknown(f"reading the mount namespaces failed: {error.strerror}")
-        holding = sorted({mount.pid for mount in mounts if mount.mount_point == mount_point})
         if holding:
             return ShutReport(
                 proof=DoorProof.OPEN,
@@ -228,6 +231,12 @@ class DiskDoor:
                 f"none of {namespaces} mount namespaces has it mounted",
             ),
         )
+
+    def _mounted_by(self) -> tuple[list[int], int]:
+        mount_point = os.fsencode(self._mount_point()) + b"/target"
+        mounts, namespaces = proof.read_mounts()
+        pids = {mount.pid for mount in mounts if mount.mount_point == mount_point}
+        return sorted(pids), namespaces
 
     def _place(self, medium: Medium) -> proof.Place:
         return proof.Place(

@@ -17,19 +17,23 @@ import os
 import select
 import socket
 import stat
+import time
 import traceback
+from contextlib import suppress
 
 from vault.doors import kernel, mounts, probe, wire
 from vault.doors.chamber import Chamber
 from vault.doors.order import SOCKET_FD, Duties, Order
 from vault.errors import Impostor, MediaAbsent, MediaBusy
 
+_PROBE_PATIENCE_S = 0.2  # somebody's proof of shut holds the device for an instant
 _NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWNET
 
 
 def serve(duties: Duties) -> int:
     """Wait for one order on the inherited socket, open, and stay until the door is shut."""
     kernel.die_with_parent()
+    _close_inherited()
     end = socket.socket(fileno=SOCKET_FD)
     end.set_inheritable(False)
     os.umask(0o077)
@@ -50,6 +54,14 @@ def serve(duties: Duties) -> int:
     end.close()  # from here on only the chamber speaks
     _, status = os.waitpid(inner, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def _close_inherited() -> None:
+    """Close what the orchestrator let slip: only the three streams and the socket are ours."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > SOCKET_FD:
+            with suppress(OSError):  # the listing's own descriptor is gone already
+                os.close(int(name))
 
 
 def take_device(order: Order) -> int:
@@ -104,18 +116,26 @@ def _lock(fd: int, order: Order) -> None:
 
 def _refuse_held(fd: int, order: Order) -> None:
     """Refuse a device that somebody else has mounted or claimed."""
+    gives_up_at = time.monotonic() + _PROBE_PATIENCE_S
+    while not _opens_exclusively(fd):
+        if time.monotonic() > gives_up_at:
+            raise MediaBusy(
+                "the medium of {target} is already held on this host",
+                hint="is it mounted by the desktop or another program? unmount it?",
+                target=order.target,
+            )
+        time.sleep(0.01)
+
+
+def _opens_exclusively(fd: int) -> bool:
+    flags = os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        os.close(
-            os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC | os.O_NONBLOCK)
-        )
+        os.close(os.open(f"/proc/self/fd/{fd}", flags))
     except OSError as error:
-        if error.errno != errno.EBUSY:
-            raise
-        raise MediaBusy(
-            "the medium of {target} is already held on this host",
-            hint="is it mounted by the desktop or another program? unmount it?",
-            target=order.target,
-        ) from None
+        if error.errno == errno.EBUSY:
+            return False
+        raise
+    return True
 
 
 def _start_chamber(end: socket.socket, order: Order, duties: Duties, anchor_fd: int) -> int:

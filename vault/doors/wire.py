@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from vault import errors
@@ -41,20 +42,18 @@ def send(
     payload = json.dumps(message).encode()
     flags = socket.MSG_NOSIGNAL | (socket.MSG_DONTWAIT if may_drop else 0)
     if len(payload) <= _PACKET_BYTES:
-        socket.send_fds(end, [_INLINE + payload], fds, flags)
+        _send_packet(end, _INLINE + payload, fds, flags)
         return
     large = memory_file(payload)
     try:
-        socket.send_fds(end, [_IN_FILE], [large, *fds], flags)
+        _send_packet(end, _IN_FILE, [large, *fds], flags)
     finally:
         os.close(large)
 
 
 def receive(end: socket.socket) -> tuple[Message, list[int]]:
     """Wait for one message and its descriptors, which the caller closes; EOFError at the end."""
-    packet, fds, flags, _ = socket.recv_fds(
-        end, _PACKET_BYTES + 1, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-    )
+    packet, fds, flags = _receive_packet(end)
     if not packet:
         raise EOFError("the other side is gone")
     if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
@@ -66,6 +65,24 @@ def receive(end: socket.socket) -> tuple[Message, list[int]]:
     message = json.loads(payload)
     assert isinstance(message, dict)
     return message, fds
+
+
+# The standard library's send_fds and recv_fds take flags and drop them (3.11): not used.
+
+
+def _send_packet(end: socket.socket, packet: bytes, fds: Sequence[int], flags: int) -> None:
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", fds))] if fds else []
+    end.sendmsg([packet], rights, flags)
+
+
+def _receive_packet(end: socket.socket) -> tuple[bytes, list[int], int]:
+    fds = array("i")
+    room = socket.CMSG_LEN(_MOST_DESCRIPTORS * fds.itemsize)
+    packet, received, flags, _ = end.recvmsg(_PACKET_BYTES + 1, room, socket.MSG_CMSG_CLOEXEC)
+    for level, kind, content in received:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    return packet, list(fds), flags
 
 
 def memory_file(content: bytes) -> int:
