@@ -25,6 +25,8 @@ from vault.records import AirlockRecord, AirlockStore, CataloguePort, LedgerPort
 from vault.results import Disconnection, DoorProof, Exposure, ShutReport, VaultStatus
 from vault.state import Event, State, after, status_of
 
+PROVEN_FACT = "disconnection."  # before a target's name: the class it proved last
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
@@ -72,6 +74,7 @@ class Airlock:
     clock: Clock
     shares_gone: Callable[[str], ShutReport] | None = None  # shares mounted for the pulls
     warnings: list[str] = field(default_factory=list)
+    proofs: dict[str, ShutReport] = field(default_factory=dict)  # the newest answer a door gave
     _state: State = State.LOCKED
 
     @property
@@ -109,8 +112,16 @@ class Airlock:
 
     def _shut_all(self, reason: str) -> dict[str, ShutReport]:
         reports = {"production": self._shut_production(reason)}
-        reports |= {name: _asked(door.shut, reason) for name, door in self.doors.items()}
+        for name, door in self.doors.items():
+            reports[name] = self._keep_proof(name, _asked(door.shut, reason))
         return reports
+
+    def _keep_proof(self, target: str, report: ShutReport) -> ShutReport:
+        """Remember the class of disconnection that a target proved; gaps are judged by it."""
+        self.proofs[target] = report
+        proven = report.disconnection if report.is_shut else Disconnection.NONE
+        self._kept(lambda: self.catalogue.set_fact(PROVEN_FACT + target, str(proven)))
+        return report
 
     # -- door 1
 
@@ -183,6 +194,7 @@ class Airlock:
                 yield opened
         finally:
             report = _asked(door.shut, "the opening ended")
+            self.proofs[opening.target] = report
             exposure = Exposure(
                 target=opening.target,
                 opening=number,
@@ -218,6 +230,7 @@ class Airlock:
             )
 
     def _record_exposure(self, exposure: Exposure) -> None:
+        self._keep_proof(exposure.target, exposure.shut)
         self._kept(lambda: self.catalogue.close_opening(exposure.opening, exposure))
         self._kept(
             lambda: self.ledger.append(

@@ -44,6 +44,7 @@ from vault.results import (
     AdmissionReport,
     Disconnection,
     RepositoryFile,
+    ShutReport,
     TargetOutcome,
     TargetRecord,
     TargetResult,
@@ -118,9 +119,10 @@ class Carrier:
 
     def carry(self, target: TargetRecord, night: Night) -> TargetResult:
         """Bring one target up to date; DoorUnproven, Interrupted and Secured pass through."""
+        trip = _Trip(target=target, night=night, proof=self.airlock.proofs.get(target.name))
         if self._has_nothing_new(target, night):
-            return TargetResult(name=target.name, outcome=TargetOutcome.NOTHING_NEW)
-        trip = _Trip(target=target, night=night)
+            trip.has_nothing_new = True
+            return trip.result(None)
         try:
             trip.medium = self.airlock.doors[target.name].find()
             self._cross(trip)
@@ -240,17 +242,14 @@ class Carrier:
         self._refuse_a_stranger(target, vault, night)
         rate = self.catalogue.measured_rate(target.name)
         largest = max((file.size_bytes for file in night.files), default=0)
-        soft = soft_deadline(
-            night.closes_at_s, largest_left_bytes=largest, bytes_per_s=rate
-        )
+        soft = soft_deadline(night.closes_at_s, largest_left_bytes=largest, bytes_per_s=rate)
         self.progress.step("carry", target.name)
-        report = vault.admit(
+        return vault.admit(
             (batch.files for batch in self.catalogue.batches()),
             landing=night.landing,
             soft_closes_at_s=soft,
             progress=self.progress.advance,
         )
-        return report
 
     def _refuse_a_stranger(self, target: TargetRecord, vault: OpenVault, night: Night) -> None:
         """Refuse a repository that is not the one enrolment made."""
@@ -343,11 +342,14 @@ class _Trip:
     report: AdmissionReport | None = None
     published: bool = False
     error: CoffreError | None = None
+    proof: ShutReport | None = None  # before the night, for a door that is not opened
+    has_nothing_new: bool = False
 
     def result(self, rate: float | None) -> TargetResult:
         """Say what it came to."""
         report = self.report or AdmissionReport()
         exposure = self.opened.exposure if self.opened else None
+        shut = exposure.shut if exposure else self.proof
         outcome, reasons = self._outcome(report)
         left = report.left_bytes
         return TargetResult(
@@ -358,13 +360,15 @@ class _Trip:
             read_back_bytes=report.read_back_bytes,
             refused_files=len(report.refused),
             exposure_s=exposure.seconds if exposure else 0.0,
-            disconnection=exposure.shut.disconnection if exposure else Disconnection.NONE,
+            disconnection=shut.disconnection if shut else Disconnection.NONE,
             left_bytes=left,
             nights_left=_nights(left, rate or report.bytes_per_second, self.night.window_s),
             reasons=reasons,
         )
 
     def _outcome(self, report: AdmissionReport) -> tuple[TargetOutcome, tuple[str, ...]]:
+        if self.has_nothing_new:
+            return TargetOutcome.NOTHING_NEW, ()
         if self.error is not None and not isinstance(self.error, DeadlineReached):
             return _outcome_of(self.error), (str(self.error),)
         if report.corrupt:

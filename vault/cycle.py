@@ -205,7 +205,9 @@ def _preflight(house: House) -> None:
             hint="who touched it? docs/sysadmin.md says how to restore it or enrol anew",
         )
     if complaints := house.room():
-        raise CoffreError("{complaints}", complaints="; ".join(complaints), hint="can room be made?")
+        raise CoffreError(
+            "{complaints}", complaints="; ".join(complaints), hint="can room be made?"
+        )
 
 
 def landing_pins(catalogue: CataloguePort) -> Pins:
@@ -265,9 +267,7 @@ def _take_in(house: House, running: _Running, collected: Sequence[Collected]) ->
             accepted.append((item, reasons))
     house.catalogue.set_step(running.cycle, 5)
     for item, reasons in accepted:
-        running.sources.append(
-            house.intake.snapshot(item, cycle=running.cycle, reasons=reasons)
-        )
+        running.sources.append(house.intake.snapshot(item, cycle=running.cycle, reasons=reasons))
     if any(source.verdict is SourceVerdict.SAVED for source in running.sources):
         _snapshot_self(house, running)
 

@@ -81,9 +81,7 @@ class Intake:
             return Collected(night_source=source, result=_gap(source, verdict, str(error)))
         except OSError as error:
             reason = f"{error.strerror} ({error.errno})"
-            return Collected(
-                night_source=source, result=_gap(source, SourceVerdict.FAILED, reason)
-            )
+            return Collected(night_source=source, result=_gap(source, SourceVerdict.FAILED, reason))
         return Collected(night_source=source, previous=previous, pull=pull)
 
     # -- steps 4 and 5
@@ -144,9 +142,7 @@ class Intake:
         announced = {"cycle": cycle, "source": source.name, "bytes": total}
         self.catalogue.set_fact(RUN_FACT, json.dumps(announced))
         try:
-            backup = self.landing.backup(
-                source.reception.folder, source=source.name, parent=parent
-            )
+            backup = self.landing.backup(source.reception.folder, source=source.name, parent=parent)
         except CoffreError:
             self.adopt_dead_run()
             raise

@@ -223,7 +223,7 @@ class OpenVault(Protocol):
         fds: Sequence[int],
         timeout_s: float | None,
     ) -> int:
-        """Run a command inside the door's namespace; ``fds`` become 0, 1, 2, 3…"""
+        """Run a command inside the door's namespace; ``fds`` become 0, 1, 2, 3…."""
         ...
 
 

@@ -166,9 +166,7 @@ class CataloguePort(Protocol):
         """Give the end of the newest cycle in which a source was saved or unchanged."""
         ...
 
-    def put_manifest(
-        self, source: str, identity: str, entries: Sequence[ManifestEntry]
-    ) -> None:
+    def put_manifest(self, source: str, identity: str, entries: Sequence[ManifestEntry]) -> None:
         """Keep a manifest; idempotent."""
         ...
 

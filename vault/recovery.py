@@ -205,9 +205,7 @@ class Restorer:
             wanted = self._wanted(snapshot, wish)
             view = opened.vault.lay_view(self.catalogue.landing_list(cycle))
             self.progress.step("restore", wish.source)
-            self.engine.from_view(
-                opened.vault, view, snapshot.snapshot_id, work, _includes(wish)
-            )
+            self.engine.from_view(opened.vault, view, snapshot.snapshot_id, work, _includes(wish))
         return snapshot, wanted, opened.exposure
 
     def _view_cycle(self, wish: Wish) -> int:
@@ -230,7 +228,7 @@ class Restorer:
         for batch in self.catalogue.batches():
             upto += batch.files
             last |= {file.name: len(upto) for file in batch.files if _is_snapshot(file)}
-        missing = {file.path for file in vault.missing(upto)}
+        missing = {file.path for file in vault.missing(sorted(upto, key=lambda f: f.path))}
         for snapshot in candidates:
             end = last.get(snapshot.snapshot_id)
             if snapshot.cycle > cycle or end is None:

@@ -21,6 +21,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from vault.errors import ConfigError, LockHeld
 from vault.records import AirlockRecord, Pressed
@@ -178,7 +179,7 @@ class VaultLock:
             os.close(self._fd)
             self._fd = -1
 
-    def __enter__(self) -> VaultLock:
+    def __enter__(self) -> Self:
         self.take()
         return self
 

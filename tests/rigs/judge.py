@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.rigs.attacks import run_restic
+from tests.rigs.attack import run_restic
 
 Files = frozenset[tuple[bytes, str]]  # (path below data/, SHA-256)
 

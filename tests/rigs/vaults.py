@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -246,10 +247,11 @@ def cheap_restic(folder: Path, restic: str) -> Path:
     The keys must be cheap before they are pinned, and Coffre has no switch for that.
     """
     folder.mkdir(exist_ok=True)
+    real = shutil.which(restic)  # absolute: the stand-in goes before it on the path
     shim = folder / "restic"
     shim.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(TREE)!r})\n"
-        f"from tests.rigs.vaults import make_key_cheaply\nmake_key_cheaply({restic!r})\n"
+        f"from tests.rigs.vaults import make_key_cheaply\nmake_key_cheaply({real!r})\n"
     )
     shim.chmod(0o755)
     return folder
@@ -262,7 +264,7 @@ def make_key_cheaply(restic: str) -> None:
     words, environ = sys.argv[1:], dict(os.environ)
     makes = "init" in words or ("key" in words and "add" in words)
     if not makes:
-        os.execvp(restic, [restic, *words])
+        os.execv(restic, [restic, *words])
     password = Path(environ["RESTIC_PASSWORD_FILE"]).read_bytes()
     fds = [_memory(password)]
     environ["RESTIC_PASSWORD_FILE"] = f"/proc/self/fd/{fds[0]}"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rigs.faultblk import BLOCK, FaultyDisk, hits, is_data, pieces
+from tests.rigs.faultblk import FaultyDisk
+from tests.rigs.faultblk_medium import BLOCK, hits, is_data, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

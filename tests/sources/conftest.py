@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from tests.rigs.sshd import Sshd, serving
 from vault.results import ManifestEntry, Pull
+from vault.secret import Secret
 from vault.sources.folder import FolderSource
+from vault.sources.host_keys import make_key, pin
 from vault.sources.mounted import MountedFolderSource
 from vault.sources.mounting import Mount
 from vault.sources.reception import Reception
+from vault.sources.sftp import SftpSource
+from vault.sources.ssh_session import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from vault.ports import Source
@@ -155,8 +160,47 @@ class MountedExports:
         return MountedFolderSource("pmsi", mount, clock=self.clock, **rules)
 
 
+@dataclass
+class SftpExports:
+    """Exports that a real OpenSSH server gives."""
+
+    root: bytes
+    clock: HandClock
+    account: Account
+
+    def source(self, **rules: Any) -> Source:
+        return SftpSource("lab", self.account, self.root, clock=self.clock, **rules)
+
+
+@pytest.fixture(scope="session")
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """Run one server for the tests that do not harm it."""
+    with serving(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+def account_on(server: Sshd, **changes: Any) -> Account:
+    """Make a key, let it in, pin the host: what an operator does once."""
+    key = os.fsencode(server.folder / "coffre_key")
+    server.authorize(make_key(key))
+    known_hosts = os.fsencode(server.folder / "known_hosts")
+    pin(known_hosts, server.known_hosts_line)
+    with open(key, "rb") as file:
+        private = Secret(file.read())
+    account = Account(
+        host=server.host, port=server.port, user=server.user, known_hosts=known_hosts, key=private
+    )
+    return replace(account, **changes)
+
+
+@pytest.fixture(scope="session")
+def ssh_account(ssh_server: Sshd) -> Account:
+    """Give an account on the unharmed server."""
+    return account_on(ssh_server)
+
+
 @pytest.fixture(
-    params=["folder", pytest.param("mounted", marks=pytest.mark.root)],
+    params=["folder", pytest.param("mounted", marks=pytest.mark.root), "sftp"],
 )
 def any_bench(
     request: pytest.FixtureRequest,
@@ -169,7 +213,9 @@ def any_bench(
     root = os.fsencode(tmp_path / "exports")
     os.mkdir(root)
     exports: Exports
-    if request.param == "mounted":
+    if request.param == "sftp":
+        exports = SftpExports(root, clock, request.getfixturevalue("ssh_account"))
+    elif request.param == "mounted":
         exports = MountedExports(root, clock)
     else:
         exports = FolderExports(root, clock)

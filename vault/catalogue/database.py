@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
@@ -38,23 +38,28 @@ class Database:
 
     @classmethod
     def create(cls, path: str | bytes) -> Self:
-        """Make an empty catalogue; CatalogueError when the name is taken."""
-        name = os.fsencode(path)
+        """Make an empty catalogue; CatalogueError when the name is taken.
+
+        It takes its name when it is whole, so that a making that died can be done again.
+        """
+        final = os.fsencode(path)
+        part = final + b".part"
+        if os.path.exists(final):
+            raise CatalogueError("a catalogue is there already")
         try:
-            os.makedirs(os.path.dirname(name) or b".", mode=0o700, exist_ok=True)
-            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            raise CatalogueError("a catalogue is there already") from None
+            os.makedirs(os.path.dirname(final) or b".", mode=0o700, exist_ok=True)
+            _make_empty(part)
+            made = cls(part)
+            try:
+                made._upgrade()
+            finally:
+                made.close()  # the last connection takes the log into the file
+            _sync(part)
+            os.rename(part, final)
+            sync_folder(final)
         except OSError as error:
             raise _failed(error) from error
-        made = cls(name)
-        try:
-            made._upgrade()
-        except BaseException:
-            made.close()
-            raise
-        sync_folder(name)
-        return made
+        return cls.open(final)
 
     @classmethod
     def open(cls, path: str | bytes) -> Self:
@@ -94,9 +99,7 @@ class Database:
         final = os.fsencode(path)
         part = final + b".part"
         try:
-            if os.path.exists(part):
-                os.unlink(part)
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            _make_empty(part)
             self._copy_to(part)
             os.rename(part, final)
             sync_folder(final)
@@ -114,16 +117,15 @@ class Database:
         finally:
             into.close()
             connection.close()
-        fd = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _sync(part)
 
     def find_damage(self) -> list[str]:
         """Ask SQLite to check the whole file; nothing when it is sound. Takes seconds a GB."""
-        with self._reading() as connection:
-            found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check")]
+        try:
+            with self._reading() as connection:
+                found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check")]
+        except CatalogueError as error:  # so damaged that the check itself gives up: an answer too
+            return [str(error)]
         return [] if found == ["ok"] else found
 
     @contextmanager
@@ -237,9 +239,21 @@ def _failed(error: BaseException) -> CatalogueError:
     )
 
 
+def _make_empty(part: bytes) -> None:
+    """Make an empty file, 0600, in place of what an earlier death left under its name."""
+    for left in (part, part + b"-wal", part + b"-shm", part + b"-journal"):
+        with suppress(FileNotFoundError):
+            os.unlink(left)
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+
+
 def sync_folder(path: bytes) -> None:
     """Make the name of a file durable."""
-    fd = os.open(os.path.dirname(path) or b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(os.path.dirname(path) or b".")
+
+
+def _sync(path: bytes) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:

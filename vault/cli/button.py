@@ -56,7 +56,9 @@ def release_command(session: Session, *, by: str) -> int:
         wired.airlock.recover()
         wired.airlock.release(by=by, login=login_of_caller())
         publish(wired)
-    session.say(_("Released by {by}. The names are as declared; logins are in the ledger.").format(by=by))
+    session.say(
+        _("Released by {by}. The names are as declared; logins are in the ledger.").format(by=by)
+    )
     return session.emit({"status": str(wired.airlock.status), "pressed_by": pressed.by})
 
 

@@ -175,9 +175,7 @@ def _epilogue(stage: _Stage, *, kept: bool) -> None:
 
 def _packs(stage: _Stage) -> set[str]:
     data = os.path.join(stage.folder, "state", "landing", "data")
-    return {
-        os.path.join(folder, name) for folder, _dirs, names in os.walk(data) for name in names
-    }
+    return {os.path.join(folder, name) for folder, _dirs, names in os.walk(data) for name in names}
 
 
 def _damage(path: str) -> None:

@@ -66,7 +66,9 @@ def _code(findings: list[Finding]) -> int:
 
 def _examine(wired: Wired) -> Iterator[Finding]:
     yield Finding(name="config", good=True, says=wired.settings.file)
-    yield _try("restic", lambda: f"{wired.restic.version} ({wired.restic.path})", "apt install restic")
+    yield _try(
+        "restic", lambda: f"{wired.restic.version} ({wired.restic.path})", "apt install restic"
+    )
     yield from _vault(wired)
     yield from _sources(wired)
     yield from _locks()
@@ -181,7 +183,9 @@ def _sources(wired: Wired) -> Iterator[Finding]:
             yield Finding(
                 name=f"source {name}",
                 good=there,
-                says=source.folder if there else _("{folder} is not there").format(folder=source.folder),
+                says=source.folder
+                if there
+                else _("{folder} is not there").format(folder=source.folder),
                 mend=_("is the path right, and its disk mounted?"),
             )
         else:

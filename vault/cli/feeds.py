@@ -27,7 +27,11 @@ def key_command(session: Session, name: str) -> int:
         )
     os.makedirs(os.path.dirname(where.key.file), mode=0o700, exist_ok=True)
     line = make_key(os.fsencode(where.key.file), comment=f"coffre-{name}")
-    session.whisper(_("Add this line to ~{user}/.ssh/authorized_keys on {host}:").format(user=where.user, host=where.host))
+    session.whisper(
+        _("Add this line to ~{user}/.ssh/authorized_keys on {host}:").format(
+            user=where.user, host=where.host
+        )
+    )
     session.say(line)
     return session.emit({"source": name, "authorized_keys": line})
 

@@ -240,9 +240,7 @@ def target_open(
     """Open a target read-only for a shell or a command; ends with it, or at the deadline."""
     from vault.cli.media import open_command
 
-    return open_command(
-        context.obj, name, duration=duration, reason=reason, command=command or ()
-    )
+    return open_command(context.obj, name, duration=duration, reason=reason, command=command or ())
 
 
 @target.command("close")
@@ -383,6 +381,9 @@ def _call(session: Session, words: list[str]) -> int:
     except CoffreError as error:
         return session.fail(error)
     except _ParserError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())  # noqa: T201
+            return int(ExitCode.USAGE)
         return session.fail(UsageError("{words}", words=error.format_message()))
     except typer.Abort:
         return int(ExitCode.INTERRUPTED)

@@ -111,4 +111,3 @@ def config_command(session: Session, action: str) -> int:
         return 0
     session.say(_("{file} is sound.").format(file=settings.file))
     return session.emit({"file": settings.file, "valid": True})
-

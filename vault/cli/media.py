@@ -69,7 +69,9 @@ def _folder_medium(
 ) -> Medium:
     if device or format_it:
         raise UsageError("{name} is a folder: it takes neither --device nor --format", name=name)
-    session.say(_("{name} is the folder {folder}: no door at all.").format(name=name, folder=folder))
+    session.say(
+        _("{name} is the folder {folder}: no door at all.").format(name=name, folder=folder)
+    )
     _require_yes(yes)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     return Medium(device=os.path.abspath(folder), uuid="folder", fs_type="folder", size_bytes=0)
@@ -81,7 +83,9 @@ def _disk_medium(
     from vault.doors.format import describe, format_ext4, medium_of
 
     if not is_root():
-        raise NeedsRoot("a disk is enrolled by root", hint="sudo coffre target enrol {name}", name=name)
+        raise NeedsRoot(
+            "a disk is enrolled by root", hint="sudo coffre target enrol {name}", name=name
+        )
     if device is None:
         raise UsageError(
             "which disk? --device DEV", hint="as /dev/disk/by-id/usb-…; lsblk -o +SERIAL lists them"
@@ -149,7 +153,9 @@ def retire_command(session: Session, name: str, *, yes: bool) -> int:
     wired = session.wired()
     with wired.locked():
         _require_enrolled(wired, name)
-        session.say(_("{name} will not be written to any more; nothing on it is erased.").format(name=name))
+        session.say(
+            _("{name} will not be written to any more; nothing on it is erased.").format(name=name)
+        )
         _require_yes(yes)
         wired.catalogue.retire_target(name, wired.clock.now())
         wired.ledger.append("target-retired", target=name)
@@ -199,7 +205,9 @@ def open_command(
             with wired.airlock.vault_open(opening) as opened:
                 wired.carrier.believe(record, medium, opened.vault.read_marks())
                 root = os.fsdecode(getattr(opened.vault, "root", b"")) or medium.device
-                session.whisper(_("Open read-only at {root} for {time}.").format(root=root, time=duration))
+                session.whisper(
+                    _("Open read-only at {root} for {time}.").format(root=root, time=duration)
+                )
                 env = {"PATH": os.environ.get("PATH", ""), "COFFRE_TARGET": root}
                 env |= {k: v for k, v in os.environ.items() if k in ("TERM", "LANG", "HOME")}
                 out = 2 if session.as_json else 1
@@ -243,4 +251,3 @@ def login_of_caller() -> str:
     except OSError:
         uid = "?"
     return json.dumps({"loginuid": uid, "sudo_user": os.environ.get("SUDO_USER", "")})
-

@@ -146,9 +146,7 @@ def _show_plan(session: Session, wired: Wired, plan: Plan) -> int:
     for target in plan.targets:
         line = _("carry to {name}; its door shuts at {at} at the latest; {size} known to be new")
         closes = moment(target.closes_at, zone)
-        session.say(
-            "  " + line.format(name=target.name, at=closes, size=size(held[target.name]))
-        )
+        session.say("  " + line.format(name=target.name, at=closes, size=size(held[target.name])))
     for name in plan.not_enrolled:
         session.say("  " + _("{name} is not enrolled: nothing goes there").format(name=name))
     return 0
@@ -292,15 +290,15 @@ def _show_reasons(session: Session, result: CycleResult) -> None:
 
 def _show_gaps(session: Session, wired: Wired) -> None:
     """Say what is missing, whatever the night was like."""
-    from vault.cli.standing import gap_line
+    from vault.cli.standing import gap_lines
     from vault.wiring.standing import gap_members, judge_gaps
 
     gaps = [gap_members(gap) for gap in judge_gaps(wired) if str(gap.severity) != "info"]
     if gaps:
         session.say()
         session.say(_("What is missing:"))
-        for gap in gaps:
-            session.say("  " + gap_line(gap))
+        for line in gap_lines(gaps):
+            session.say("  " + line)
 
 
 def _left(target: TargetResult) -> str:

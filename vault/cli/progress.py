@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
+from typing import Self
 
 from vault.cli.shown import size
 from vault.cli.words import _
@@ -38,7 +39,7 @@ class PlainProgress:
     def advance(self, done_bytes: int, total_bytes: int) -> None:
         """Say nothing between steps."""
 
-    def __enter__(self) -> PlainProgress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -82,7 +83,7 @@ class LiveProgress(PlainProgress):
             moved=f"{size(done_bytes)} / {size(total_bytes)}" if total_bytes else "",
         )
 
-    def __enter__(self) -> LiveProgress:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

@@ -58,7 +58,7 @@ class Session:
     def say(self, text: str = "") -> None:
         """Print a line for a person; to standard error when a document is wanted."""
         stream = sys.stderr if self.as_json else sys.stdout
-        print(text, file=stream)  # noqa: T201, the front door prints
+        print(text, file=stream)
 
     def whisper(self, text: str) -> None:
         """Print a line that ``-q`` and ``--json`` leave out."""

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from vault.cli.words import _
 
-_UNITS = ("o", "Ko", "Mo", "Go", "To")
+_UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 _COLOURS = {"good": "32", "warn": "33", "bad": "31;1", "dim": "2", "strong": "1"}
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
@@ -27,12 +27,12 @@ def colour(text: str, kind: str) -> str:
     return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
 
 
-def size(count: int | float) -> str:
+def size(count: float) -> str:
     """Give a size: three figures and a unit of a thousand."""
     value = float(count)
     for unit in _UNITS:
         if value < _STEP or unit == _UNITS[-1]:
-            number = f"{value:.0f}" if unit == "o" or value >= 100 else f"{value:.1f}"
+            number = f"{value:.0f}" if unit == "B" or value >= 100 else f"{value:.1f}"
             return f"{number} {_(unit)}"
         value /= _STEP
     raise AssertionError

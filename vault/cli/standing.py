@@ -62,8 +62,8 @@ def status_command(session: Session) -> int:
     if hands:
         session.say()
         session.say(_("What needs hands:"))
-        for gap in hands:
-            session.say("  " + gap_line(gap))
+        for line in gap_lines(hands):
+            session.say("  " + line)
     return int(code)
 
 
@@ -73,7 +73,9 @@ def _read_public(state: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             status = json.load(file)
     except FileNotFoundError:
-        raise NotInitialised("there is no vault in {state} yet", state=state, hint="coffre init?") from None
+        raise NotInitialised(
+            "there is no vault in {state} yet", state=state, hint="coffre init?"
+        ) from None
     except PermissionError:
         raise NotInitialised(
             "{path} may not be read by this account",
@@ -151,9 +153,9 @@ def gaps_command(session: Session, *, nagios: bool, source: str | None) -> int:
         return session.emit({"gaps": gaps, "as_of": status["written_at"]})
     if not gaps:
         session.say(colour(_("Nothing is missing."), "good"))
-    for gap in gaps:
-        session.say(gap_line(gap))
-        session.say("    → " + _(gap["mend_template"]).format(**_values(gap)))
+    for group in _grouped(gaps):
+        session.say(gap_line(group))
+        session.say("    → " + _(group["mend_template"]).format(**_values(group)))
     return 0
 
 
@@ -181,6 +183,22 @@ def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]]) -> int:
     first = gaps[0]["message"] if gaps else _("Nothing is missing.")
     session.say(f"COFFRE {word} - {first} | {perf}")
     return code
+
+
+def gap_lines(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Give a line for each gap; sources with the same gap share one."""
+    return [gap_line(group) for group in _grouped(gaps)]
+
+
+def _grouped(gaps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    groups: dict[str, dict[str, Any]] = {}
+    for gap in gaps:
+        key = json.dumps([gap["kind"], gap["values"], gap["since"], gap["target"]], sort_keys=True)
+        if key in groups and gap["source"]:
+            groups[key]["source"] += f", {gap['source']}"
+        else:
+            groups[key] = dict(gap)
+    return list(groups.values())
 
 
 def gap_line(gap: Mapping[str, Any]) -> str:

@@ -44,15 +44,18 @@ def find_problems(
 
     ``heads`` are older heads that were kept elsewhere: each must be an entry of this ledger.
     """
-    wanted = {head.n: head.sha256 for head in heads if head.n >= 0}
+    wanted: dict[int, set[str]] = {}
+    for head in heads:
+        if head.n >= 0:  # the head of an empty ledger says nothing
+            wanted.setdefault(head.n, set()).add(head.sha256)
     problems: list[Problem] = []
     before = NO_HEAD
     for line in _lines(path, size):
         problem, before = _judge(line, before)
         if problem is not None:
             problems.append(problem)
-        kept = wanted.pop(before.n, None)
-        if kept is not None and kept != before.sha256:
+        kept = wanted.pop(before.n, set())
+        if kept - {before.sha256}:
             problems.append(Problem(n=before.n, reason="it differs from a head kept elsewhere"))
     problems += [
         Problem(n=n, reason="it is gone, and a head kept elsewhere names it")

@@ -90,6 +90,7 @@ class Ledger:
         except OSError as error:
             raise _unwritable(error) from error
         _sync_folder(folder)
+        _sync_folder(os.path.join(folder, b".."))  # the folder's own name may be new too
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[int]:

@@ -27,7 +27,7 @@ FORMAT = "coffre view v1"
 TEXT_MAX = 200_000_000  # 2.4 million files
 _LEVEL = 1  # hashes do not compress beyond one half; a higher level only takes longer
 _LINE = re.compile(
-    rb"((?:data/[0-9a-f]{2}/|index/|keys/|snapshots/)[0-9a-f]{64}|config) (0|[1-9][0-9]{0,18})"
+    rb"((?:data/([0-9a-f]{2})/(?=\2)|index/|keys/|snapshots/)[0-9a-f]{64}|config) (0|[1-9][0-9]{0,18})"
 )
 
 
@@ -114,7 +114,7 @@ def _judge_lines(view: View) -> None:
         path = found[1]
         if path <= before:
             raise _malformed()
-        before, start, count, total = path, found.end() + 1, count + 1, total + int(found[2])
+        before, start, count, total = path, found.end() + 1, count + 1, total + int(found[3])
     if (count, total) != (view.files, view.size_bytes):
         raise _malformed()
 

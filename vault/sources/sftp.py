@@ -10,21 +10,21 @@ Rule 3: times are whole seconds there, and so they are here.
 from __future__ import annotations
 
 import stat
-import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
-from vault.errors import SourceError, SourceMissing, SourceUnreachable
+from vault.errors import SourceMissing
 from vault.results import Refusal
 from vault.sources.collection import collect_tree
 from vault.sources.completeness import Rule
 from vault.sources.origin import Changed, Deadline, Unreadable
+from vault.sources.sftp_lines import Lines, failed
 from vault.sources.sftp_reader import Dropped, Facts, NotAllowed, NotThere, SftpError, SftpReader
-from vault.sources.ssh_session import READ_S, Account, NoChannel, SshSession
+from vault.sources.ssh_session import Account, NoChannel, SshSession
 from vault.sources.tree import Survey, join
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from vault.ports import Clock, Progress, Reception
     from vault.results import Pull
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 CHANNELS = 4
 _NS = 10**9
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ class SftpSource:
         """Bring the mirror up to date; HostKeyUnknown, HostKeyChanged, SourceUnreachable."""
         deadline = Deadline(self.name, self._clock, closes_at_s)
         deadline.check()
-        with _Lines(self.name, self._account, self._channels) as lines:
+        with Lines(self.name, self._account, self._channels) as lines:
             origin = _SftpOrigin(self.name, self._path, lines)
             return collect_tree(origin, reception, self._rule, deadline=deadline, progress=progress)
 
@@ -85,7 +84,7 @@ class SftpSource:
                 _check_root(self.name, reader, self._path)
                 entries = sum(1 for _ in reader.list_folder(self._path or b"."))
             except (SftpError, Dropped, NoChannel) as error:
-                raise _failed(self.name, error) from None
+                raise failed(self.name, error) from None
             return ConnectionFacts(
                 server=session.server,
                 cipher=session.cipher,
@@ -95,112 +94,10 @@ class SftpSource:
             )
 
 
-class _Lines:
-    """Channels over one connection, lent to one thread at a time."""
-
-    def __init__(self, source: str, account: Account, channels: int) -> None:
-        self.channels = channels
-        self._source = source
-        self._account = account
-        self._limit = channels
-        self._session: SshSession | None = None
-        self._generation = 0
-        self._lent = 0
-        self._idle: list[SftpReader] = []
-        self._was_renewed = False
-        self._free = threading.Condition()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._session is not None:
-            self._session.close()
-
-    def use(self, act: Callable[[SftpReader], _Result], deadline: Deadline) -> _Result:
-        """Do something with a channel; once more over a new connection when the first drops.
-
-        What ``act`` did before the drop must be safe to go on from.
-        """
-        while True:
-            deadline.check()
-            try:
-                generation, reader = self._borrow(deadline)
-            except Dropped:
-                self._renew(self._generation, deadline)
-                continue
-            reader.set_timeout(min(READ_S, deadline.left_s() + 1.0))
-            is_sound = False
-            try:
-                result = act(reader)
-                is_sound = True
-            except (NotThere, NotAllowed):
-                is_sound = True
-                raise
-            except Dropped:
-                self._renew(generation, deadline)
-                continue
-            finally:
-                self._give_back(generation, reader, is_sound=is_sound)
-            return result
-
-    def _borrow(self, deadline: Deadline) -> tuple[int, SftpReader]:
-        with self._free:
-            while True:
-                if self._session is None:
-                    self._session = SshSession(self._source, self._account)
-                if self._idle:
-                    reader = self._idle.pop()
-                    break
-                if self._lent < self._limit:
-                    try:
-                        reader = self._session.open_reader()
-                        break
-                    except NoChannel as error:
-                        if not self._lent:
-                            raise _failed(self._source, error) from None
-                        self._limit = self._lent
-                self._free.wait(1.0)
-                deadline.check()
-            self._lent += 1
-            return self._generation, reader
-
-    def _give_back(self, generation: int, reader: SftpReader, *, is_sound: bool) -> None:
-        with self._free:
-            self._free.notify()
-            if generation != self._generation:
-                return
-            self._lent -= 1
-            if is_sound:
-                self._idle.append(reader)
-                return
-        reader.close()
-
-    def _renew(self, generation: int, deadline: Deadline) -> None:
-        """Leave a dropped connection behind; whoever notices first does it for all."""
-        deadline.check()
-        with self._free:
-            if generation != self._generation:
-                return
-            if self._was_renewed:
-                raise SourceUnreachable(
-                    "the connection to the host of {source} dropped twice",
-                    hint="the next run goes on where it stopped; is the network sound?",
-                    source=self._source,
-                )
-            self._was_renewed = True
-            self._generation += 1
-            self._lent = 0
-            self._idle.clear()
-            if self._session is not None:
-                self._session.close()
-                self._session = None
-
-
 class _SftpOrigin:
     """The exports of one SFTP host during one pull."""
 
-    def __init__(self, name: str, path: bytes, lines: _Lines) -> None:
+    def __init__(self, name: str, path: bytes, lines: Lines) -> None:
         self.name = name
         self.workers = lines.channels
         self._root = path or b"."
@@ -210,7 +107,7 @@ class _SftpOrigin:
         try:
             return self._lines.use(lambda reader: self._walk(reader, deadline), deadline)
         except SftpError as error:
-            raise _failed(self.name, error) from None
+            raise failed(self.name, error) from None
 
     def fetch(self, seen: Seen, part: Part, deadline: Deadline) -> None:
         def read(reader: SftpReader) -> Facts:
@@ -239,7 +136,7 @@ class _SftpOrigin:
         try:
             looks = self._lines.use(lambda reader: list(reader.look_many(paths)), deadline)
         except SftpError as error:
-            raise _failed(self.name, error) from None
+            raise failed(self.name, error) from None
         return [
             facts is not None and _is_same(facts, seen)
             for facts, seen in zip(looks, batch, strict=True)
@@ -298,12 +195,3 @@ def _check_root(name: str, reader: SftpReader, path: bytes) -> None:
             hint="is the path of {source} in vault.yaml right, as its account sees it?",
             source=name,
         )
-
-
-def _failed(name: str, error: Exception) -> SourceError:
-    return SourceUnreachable(
-        "the host of {source} does not answer as it must: {reason}",
-        hint="may the account of {source} read its path, and is the production door open?",
-        source=name,
-        reason=str(error) or type(error).__name__,
-    )

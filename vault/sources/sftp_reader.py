@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 REQUEST_BYTES = (
     261_120  # the most that OpenSSH answers at once; others give less, and are asked less
 )
-AHEAD = 12  # requests under way; the channel's window holds eight of them
+AHEAD = 8  # requests under way: what the window of a channel holds
 LOOKS_AHEAD = 64
 PACKET_LIMIT_BYTES = 1024**2
 _RECEIVE_BYTES = 512 * 1024

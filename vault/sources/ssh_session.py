@@ -226,6 +226,7 @@ def _connect(host: str, port: int, source: str, timeout_s: float) -> paramiko.Tr
     try:
         plain = socket.create_connection((host, port), timeout=timeout_s)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport = paramiko.Transport(plain, packetizer_class=_Packetizer)
     except OSError as error:
         raise _unreachable(source, error) from None

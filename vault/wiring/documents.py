@@ -18,7 +18,9 @@ from vault.results import RepositoryFile, TargetRecord
 class DocumentSigner:
     """Implements ``vault.carrying.Signer`` and ``vault.enrolment.IdentitySigner``."""
 
-    def __init__(self, key: VaultKey, *, site: str, pins: Pins, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, key: VaultKey, *, site: str, pins: Pins, now: Callable[[], datetime]
+    ) -> None:
         self._key = key
         self._site = site
         self._pins = pins

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 
+from vault.airlock import PROVEN_FACT
 from vault.founding import CONFIRMED_FACT
 from vault.gap import Gap, HeldPoint, SourceFacts, TargetFacts, VaultFacts, find_gaps
 from vault.results import CycleResult, Disconnection, Exposure
@@ -55,7 +56,7 @@ def _source(wired: Wired, name: str, last: CycleResult | None) -> SourceFacts:
             HeldPoint(
                 target=target.name,
                 point_at=max(newest.taken_at, seen) if seen else newest.taken_at,
-                disconnection=_disconnection(_last_exposure(wired, target.name)),
+                disconnection=_proven(wired, target.name),
             )
         )
     return SourceFacts(
@@ -79,7 +80,7 @@ def _target(wired: Wired, name: str) -> TargetFacts:
         name=name,
         enrolled_at=record.enrolled_at if record else None,
         last_opened=openings[-1].opened_at if openings else None,
-        disconnection=_disconnection(last),
+        disconnection=_proven(wired, name),
         unproven_since=unproven,
         max_unseen_s=min(ages, default=31 * 86_400),
     )
@@ -90,8 +91,9 @@ def _last_exposure(wired: Wired, target: str) -> Exposure | None:
     return closed[-1] if closed else None
 
 
-def _disconnection(exposure: Exposure | None) -> Disconnection:
-    return exposure.shut.disconnection if exposure else Disconnection.NONE
+def _proven(wired: Wired, target: str) -> Disconnection:
+    """Give the class of disconnection that the target's door proved last."""
+    return Disconnection(wired.catalogue.fact(PROVEN_FACT + target) or Disconnection.NONE)
 
 
 def gap_members(gap: Gap) -> dict[str, object]:

@@ -137,9 +137,7 @@ class Wired:
         repository_id, config, keys = (value or "" for value in values)
         if not (repository_id and config and keys):
             return None
-        return Pins(
-            repository_id=repository_id, config_sha256=config, keys=frozenset(keys.split())
-        )
+        return Pins(repository_id=repository_id, config_sha256=config, keys=frozenset(keys.split()))
 
     @cached_property
     def landing(self) -> PinnedLanding:
@@ -317,9 +315,7 @@ class Wired:
         folder = self.path("self")
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self.catalogue.backup_to(os.path.join(folder, "catalogue.sqlite"))
-        shutil.copyfile(
-            self.path("ledger", "ledger.jsonl"), os.path.join(folder, "ledger.jsonl")
-        )
+        shutil.copyfile(self.path("ledger", "ledger.jsonl"), os.path.join(folder, "ledger.jsonl"))
         shutil.copyfile(self.settings.file, os.path.join(folder, "vault.yaml"))
 
     def _room(self) -> Sequence[str]:
@@ -350,4 +346,3 @@ def _gone(shares: Sequence[MountedFolderSource]) -> Callable[[str], ShutReport]:
         return next((report for report in reports if not report.is_shut), reports[0])
 
     return ask
-
