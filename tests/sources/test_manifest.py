@@ -93,7 +93,7 @@ def test_manifest_that_is_not_lawful_is_not_believed(content: bytes) -> None:
 
 def test_reading_is_bounded() -> None:
     """A bomb of a few kilobytes ends at the bound, not at the end of memory."""
-    bomb = zstandard.ZstdCompressor(level=19).compress(b"\n" * (64 * 1024**2))
+    bomb = zstandard.ZstdCompressor(level=9).compress(b"\n" * (16 * 1024**2))
     began = time.monotonic()
     with pytest.raises(ManifestError):
         read_manifest(bomb, limit_bytes=1024**2)
