@@ -31,6 +31,7 @@ from vault.errors import (
     Interrupted,
     NotInitialised,
     Secured,
+    SpaceError,
 )
 from vault.intake import Collected, Intake, NightSource
 from vault.names import printable
@@ -205,9 +206,7 @@ def _preflight(house: House) -> None:
             hint="who touched it? docs/sysadmin.md says how to restore it or enrol anew",
         )
     if complaints := house.room():
-        raise CoffreError(
-            "{complaints}", complaints="; ".join(complaints), hint="can room be made?"
-        )
+        raise SpaceError("{complaints}", complaints="; ".join(complaints), hint="can room be made?")
 
 
 def landing_pins(catalogue: CataloguePort) -> Pins:

@@ -54,7 +54,7 @@ def trust_command(session: Session, name: str, *, fingerprint: str | None, yes: 
         raise UsageError(
             "the host shows another key than {fingerprint}",
             fingerprint=fingerprint,
-            hint="ask the host's administrator for ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+            hint="what does ssh-keygen -lf print of the key on the host itself?",
         )
     if fingerprint is None and not yes and not _confirmed():
         raise UsageError(

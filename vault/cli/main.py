@@ -169,7 +169,7 @@ def restore(
 
 @app.command()
 def secure(context: typer.Context, reason: Reason, by: By) -> int:
-    """The red button: stop what runs, shut every door, let nothing open."""
+    """Press the red button: stop what runs, shut every door, let nothing open."""
     from vault.cli.button import secure_command
 
     return secure_command(context.obj, reason=reason, by=by)
