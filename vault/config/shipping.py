@@ -13,7 +13,7 @@ import vault
 from vault.errors import ConfigError
 
 _PACKAGE = os.path.dirname(os.path.abspath(vault.__file__ or ""))
-_COPIED = {"policies": 0o644, "hooks": 0o755}
+_COPIED = ("policies", "hooks")
 
 
 def shipped(name: str) -> str:
@@ -32,13 +32,13 @@ def copy_out(folder: str) -> list[str]:
     its name only when it is complete and synced.
     """
     made = []
-    for name, mode in _COPIED.items():
+    for name in _COPIED:
         there = os.path.join(folder, name)
         try:
             os.makedirs(there, mode=0o755, exist_ok=True)
             if os.path.islink(there):
                 raise NotADirectoryError("a symbolic link")
-            made += _copy_folder(shipped(name), there, mode)
+            made += _copy_folder(shipped(name), there)
         except OSError as error:
             raise ConfigError(
                 "cannot copy {name} to {there}: {reason}",
@@ -50,13 +50,14 @@ def copy_out(folder: str) -> list[str]:
     return sorted(made)
 
 
-def _copy_folder(source: str, there: str, mode: int) -> list[str]:
+def _copy_folder(source: str, there: str) -> list[str]:
     made = []
     for entry in sorted(os.listdir(source)):
         path = os.path.join(source, entry)
         if entry.startswith((".", "__")) or not os.path.isfile(path):
             continue
         with open(path, "rb") as file:
+            mode = 0o755 if os.fstat(file.fileno()).st_mode & 0o100 else 0o644
             if _publish(os.path.join(there, entry), file.read(), mode):
                 made.append(os.path.join(there, entry))
     return made
