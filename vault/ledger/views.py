@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 FORMAT = "coffre view v1"
 TEXT_MAX = 200_000_000  # 2.4 million files
 _LEVEL = 1  # hashes do not compress beyond one half; a higher level only takes longer
-_LINE = re.compile(
-    rb"((?:data/([0-9a-f]{2})/(?=\2)|index/|keys/|snapshots/)[0-9a-f]{64}|config) (0|[1-9][0-9]{0,18})"
-)
+_PATH = rb"(?:data/([0-9a-f]{2})/(?=\2)|index/|keys/|snapshots/)[0-9a-f]{64}|config"
+_LINE = re.compile(rb"(%s) (0|[1-9][0-9]{0,18})" % _PATH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
