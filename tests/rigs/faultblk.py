@@ -25,6 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.rigs import faultblk_medium
 from tests.rigs.faultblk_medium import Faults
 
 if TYPE_CHECKING:
