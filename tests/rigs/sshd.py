@@ -9,6 +9,7 @@ Rule 3: what is started is stopped by its process id, sessions included.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -82,6 +83,17 @@ class Sshd:
         with self.authorized.open("a") as file:
             file.write(line + "\n")
 
+    @property
+    def telling_sftp(self) -> str:
+        """Give a command in place of ``internal-sftp`` that logs each file it gave."""
+        log = self.folder / "sftp.log"
+        return f"/usr/lib/openssh/sftp-server -e -l VERBOSE 2>>{log}"
+
+    def bytes_given(self, name: str) -> list[int]:
+        """Give how many bytes of a file were given, each time it was closed."""
+        said = (self.folder / "sftp.log").read_text(errors="replace")
+        return [int(n) for n in re.findall(rf'close "[^"]*{name}" bytes read (\d+)', said)]
+
     def start(self) -> None:
         """Start, and wait until it answers; the port stays the same over restarts."""
         assert SSHD is not None, "no OpenSSH server"
@@ -102,8 +114,10 @@ class Sshd:
         """Kill the server and every session of it."""
         if self.process is None:
             return
-        self.process.kill()
+        # Stopped first, so that no session begins while they are counted; orphans are not found.
+        self.process.send_signal(signal.SIGSTOP)
         self.drop_sessions()
+        self.process.kill()
         self.process.wait(PATIENCE_S)
         self.process = None
 
@@ -134,7 +148,7 @@ class Sshd:
             "AuthorizedKeysFile": str(self.authorized),
             "PasswordAuthentication": "yes" if self.passwords else "no",
             "KbdInteractiveAuthentication": "no",
-            "Subsystem": "sftp internal-sftp -l VERBOSE",
+            "Subsystem": "sftp internal-sftp",
             "LogLevel": "VERBOSE",
             "MaxStartups": "100",
             **self.options,

@@ -33,11 +33,13 @@ class HandClock:
     """The clock of this host, which a test may put forward."""
 
     ahead_s: float = 0.0
+    act: Callable[[], None] = lambda: None  # done at each asking: once a piece of a file, say
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
 
     def boot_s(self) -> float:
+        self.act()
         return time.clock_gettime(time.CLOCK_BOOTTIME) + self.ahead_s
 
     def boot_id(self) -> str:
@@ -116,6 +118,25 @@ class Bench:
         for folder, _, files in os.walk(self.data()):
             found += [os.path.relpath(os.path.join(folder, name), self.data()) for name in files]
         return sorted(found)
+
+    def arrived(self) -> int:
+        """Give how much of the files on their way in is there."""
+        folder = os.path.join(self.reception.folder, b"partial")
+        if not os.path.isdir(folder):
+            return 0
+        parts = [name for name in os.listdir(folder) if name.endswith(b".part")]
+        return sum(os.stat(os.path.join(folder, name)).st_size for name in parts)
+
+    def when_arrived(self, count: int, act: Callable[[], object]) -> None:
+        """Do something once, in mid-pull, as soon as so many bytes are there."""
+        done = []
+
+        def look() -> None:
+            if not done and self.arrived() >= count:
+                done.append(True)
+                act()
+
+        self.clock.act = look
 
     def partial(self) -> list[bytes]:
         return sorted(os.listdir(os.path.join(self.reception.folder, b"partial")))
