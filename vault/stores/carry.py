@@ -81,6 +81,7 @@ class Carry:
         self._rows = array("I")  # what the target lacks, in the plan's order
         self._next = 0  # the first of them not yet taken
         self._left: set[int] = set()  # rows taken, and not admitted
+        self._files: dict[int, NewFile] = {}  # of the running group, by row
 
     def run(self) -> AdmissionReport:
         """Find what is missing, carry it, say what happened."""
@@ -111,37 +112,36 @@ class Carry:
 
     def _carry_group(self) -> bool:
         """Carry one group; False when the deadline leaves no room for another file."""
-        files: dict[int, NewFile] = {}
         self._left.clear()
         self._pace.begin_group()
         try:
-            self._write_group(files)
-            if not files or not self._tally.is_clean():
+            self._write_group()
+            if not self._files or not self._tally.is_clean():
                 return False
             self._pace.end_writing()
             self._target.sync()
-            self._read_back_group(files)
+            self._read_back_group()
             if not self._tally.is_clean():
                 return False
-            self._link_group(files)
+            self._link_group()
             self._pace.end_group()
         finally:
-            for file in files.values():
+            for file in self._files.values():
                 file.close()
+            self._files.clear()
         return True
 
-    def _write_group(self, files: dict[int, NewFile]) -> None:
+    def _write_group(self) -> None:
         """Write a group's files without names, several at once."""
         crew = Crew(self._write, threads=self._threads)
         with closing(crew.run(self._take())) as done:
-            for row, result in done:
-                if isinstance(result, Refusal):
-                    self._tally.refused.append(result)
+            for row, refusal in done:
+                if refusal is not None:
+                    self._tally.refused.append(refusal)
                     self._left.discard(row)
                     continue
-                files[row] = result
-                self._pace.written_bytes += result.size_bytes
-                self._tally.written_bytes += result.size_bytes
+                self._pace.written_bytes += self._plan.size_bytes(row)
+                self._tally.written_bytes += self._plan.size_bytes(row)
                 self._tell()
 
     def _take(self) -> Iterator[int]:
@@ -162,32 +162,27 @@ class Carry:
             taken += 1
             yield row
 
-    def _write(self, row: int) -> NewFile | Refusal:
+    def _write(self, row: int) -> Refusal | None:
+        """Write one file; runs in the crew. The group closes what stands in ``_files``."""
         plan = self._plan
         folder, name, size_bytes = plan.folder(row), plan.name(row), plan.size_bytes(row)
         try:
             source_fd = open_landing_file(self._landing_fd, folder, name, size_bytes)
-        except Refused as refused:
-            return self._refusal(row, str(refused))
-        try:
-            file = self._target.begin(f"repository/{folder}")
             try:
+                file = self._files[row] = self._target.begin(f"repository/{folder}")
                 file.copy_from(source_fd, size_bytes)
-            except BaseException:
-                file.close()
-                raise
-            return file
+            finally:
+                os.close(source_fd)
         except Refused as refused:
             return self._refusal(row, str(refused))
-        finally:
-            os.close(source_fd)
+        return None
 
-    def _read_back_group(self, files: dict[int, NewFile]) -> None:
+    def _read_back_group(self) -> None:
         """Read a group back from the medium, whole: every bad file of it is named."""
-        crew = Crew[int, str](lambda row: files[row].read_back(), threads=self._threads)
-        with closing(crew.run(sorted(files))) as done:
+        crew = Crew[int, str](lambda row: self._files[row].read_back(), threads=self._threads)
+        with closing(crew.run(sorted(self._files))) as done:
             for row, digest in done:
-                self._tally.read_back_bytes += files[row].size_bytes
+                self._tally.read_back_bytes += self._plan.size_bytes(row)
                 if digest != self._plan.name(row):
                     self._blame(row)
                 self._tell()
@@ -209,17 +204,17 @@ class Carry:
             reason = "content does not match its name"
             self._tally.refused.append(self._refusal(row, reason))
 
-    def _link_group(self, files: dict[int, NewFile]) -> None:
+    def _link_group(self) -> None:
         """Name packs, sync, indexes, sync, snapshots, sync: the order carries the safety."""
         for kind in CARRIED:
-            phase = [row for row in sorted(files) if self._plan.kind(row) == kind]
+            phase = [row for row in sorted(self._files) if self._plan.kind(row) == kind]
             for row in phase:
-                files[row].link(self._plan.name(row))
+                self._files[row].link(self._plan.name(row))
             if phase:
                 self._target.sync()
             self._left.difference_update(phase)
             self._tally.admitted_files += len(phase)
-            self._tally.admitted_bytes += sum(files[row].size_bytes for row in phase)
+            self._tally.admitted_bytes += sum(self._plan.size_bytes(row) for row in phase)
 
     def _refusal(self, row: int, reason: str) -> Refusal:
         return Refusal(name=self._plan.path(row).encode("ascii"), reason=reason)

@@ -175,7 +175,7 @@ class FilesStore:
     def _stands(self, path: str, content: bytes) -> bool:
         """Say whether the file is there with this content; StoreError when with another."""
         try:
-            found = self.read(path, limit_bytes=len(content))
+            found = self._read(path, limit_bytes=len(content) + 1)
         except NotOnTarget:
             return False
         if found != content:
@@ -184,6 +184,13 @@ class FilesStore:
 
     def read(self, path: str, *, limit_bytes: int) -> bytes:
         """Read one file given relative to the root; NotOnTarget, or StoreError when over limit."""
+        content = self._read(path, limit_bytes=limit_bytes + 1)
+        if len(content) > limit_bytes:
+            raise StoreError("{path} has more than {limit} bytes", path=path, limit=limit_bytes)
+        return content
+
+    def _read(self, path: str, *, limit_bytes: int) -> bytes:
+        """Read the beginning of one regular file."""
         folder, name = split_path(path)
         with _told("could not read {path}: {error}", path=path):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -196,10 +203,7 @@ class FilesStore:
                 found = os.fstat(fd)
                 if not stat.S_ISREG(found.st_mode):
                     raise StoreError("{path} is not a regular file", path=path)
-                content = file.read(limit_bytes + 1)
-        if len(content) > limit_bytes:
-            raise StoreError("{path} has more than {limit} bytes", path=path, limit=limit_bytes)
-        return content
+                return file.read(limit_bytes)
 
     def names(self, folder: str) -> list[str]:
         """List one folder, sorted; empty when there is none."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-
 LEARN_FROM_BYTES = 4 << 20
 ASSUMED_S_PER_BYTE = 1 / 20e6  # an old disk on an old bus
 
