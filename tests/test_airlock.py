@@ -1,0 +1,199 @@
+"""The interlock, the shutting on every way out, and recovery after a death."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rigs.small_world import MEDIUM, Small, make_small
+from vault.airlock import Opening
+from vault.errors import DoorUnproven, Interrupted, LedgerError, Secured
+from vault.records import AirlockRecord, Pressed
+from vault.results import VaultStatus
+from vault.state import State
+
+
+@pytest.fixture
+def small() -> Small:
+    return make_small()
+
+
+def opening(small: Small, *, writing: bool = True) -> Opening:
+    return Opening(
+        target="disk",
+        medium=MEDIUM,
+        purpose="carry",
+        writing=writing,
+        closes_at_s=small.clock.boot_s() + 60,
+    )
+
+
+def test_vault_door_opens_only_after_the_world_said_that_production_is_shut(small: Small) -> None:
+    """Invariant 1: the question is asked in the very call that opens."""
+    with small.airlock.vault_open(opening(small)):
+        pass
+    log = small.world.log
+    assert log.index("production asked") < log.index("committed carrying")
+    assert log.index("committed carrying") < log.index("vault opened")
+
+
+def test_vault_door_stays_shut_when_production_does_not_shut(small: Small) -> None:
+    """Invariant 1, fault 62: the interlock holds against a door that is stuck."""
+    small.production.stuck = True
+    small.world.production_open = True
+    with pytest.raises(DoorUnproven), small.airlock.vault_open(opening(small)):
+        pytest.fail("it opened")
+    assert "vault opened" not in small.world.log
+    assert small.airlock.status is VaultStatus.DEGRADED
+
+
+def test_vault_door_stays_shut_when_production_does_not_answer(small: Small) -> None:
+    """Invariant 3: no answer counts as open."""
+    small.production.dumb = True
+    with pytest.raises(DoorUnproven), small.airlock.vault_open(opening(small)):
+        pytest.fail("it opened")
+    assert "vault opened" not in small.world.log
+
+
+def test_vault_door_stays_shut_when_the_state_cannot_be_committed(small: Small) -> None:
+    """Rule 2: what cannot be recorded is not begun."""
+    small.store.fails = True
+    with pytest.raises(OSError, match="No space"), small.airlock.vault_open(opening(small)):
+        pytest.fail("it opened")
+    assert "vault opened" not in small.world.log
+
+
+def test_fault_74_vault_door_stays_shut_when_the_ledger_cannot_be_written(small: Small) -> None:
+    """No opening without its entry."""
+    small.ledger.fails = True
+    with pytest.raises(LedgerError), small.airlock.vault_open(opening(small)):
+        pytest.fail("it opened")
+    assert "vault opened" not in small.world.log
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(5, "disk"), KeyboardInterrupt(), Interrupted("x"), AssertionError(), SystemExit()],
+)
+def test_vault_door_shuts_whatever_ends_the_opening(small: Small, error: BaseException) -> None:
+    """Invariant 2: every way out shuts and asks."""
+    with pytest.raises(type(error)), small.airlock.vault_open(opening(small)):
+        raise error
+    assert not small.world.vault_open
+    assert small.world.log.index("vault asked") > small.world.log.index("vault opened")
+    assert small.airlock.state is State.LOCKED
+
+
+def test_vault_door_is_asked_when_opening_itself_fails(small: Small) -> None:
+    """The try begins before the opening."""
+    small.vault.fails_to_open = True
+    with pytest.raises(OSError, match="mount failed"), small.airlock.vault_open(opening(small)):
+        pytest.fail("it opened")
+    assert small.world.log[-4:].count("vault asked") == 1
+    assert small.airlock.state is State.LOCKED
+
+
+@pytest.mark.parametrize("dumb", [False, True])
+def test_a_door_that_is_not_proven_shut_degrades(small: Small, dumb: bool) -> None:
+    """Invariant 3: stuck and silent are alike."""
+    small.vault.stuck, small.vault.dumb = True, dumb
+    with pytest.raises(DoorUnproven), small.airlock.vault_open(opening(small)):
+        pass
+    assert small.airlock.status is VaultStatus.DEGRADED
+    assert small.store.record is not None
+    assert small.store.record.state is State.DEGRADED
+    with pytest.raises(DoorUnproven), small.airlock.vault_open(opening(small)):
+        pytest.fail("it opened while degraded")
+
+
+def test_shutting_depends_on_no_record(small: Small) -> None:
+    """Rule 3: ledger and state fail after the opening; the door is shut and asked all the same."""
+    with small.airlock.vault_open(opening(small)):
+        small.store.fails = small.ledger.fails = True
+    assert not small.world.vault_open
+    assert small.airlock.state is State.LOCKED
+    assert small.airlock.warnings
+
+
+def test_exposure_runs_from_the_first_touch_to_the_proof(small: Small) -> None:
+    """Seconds are those of the boot clock."""
+    with small.airlock.vault_open(opening(small)) as opened:
+        small.clock.pass_s(7)
+    assert opened.exposure is not None
+    assert opened.exposure.seconds == 7
+    assert small.catalogue.openings[1] == opened.exposure
+
+
+def test_production_door_shuts_when_a_pull_is_interrupted(small: Small) -> None:
+    """Invariant 2, door 1."""
+    with pytest.raises(Interrupted), small.airlock.production_open(cycle=1):
+        raise Interrupted("ended by SIGTERM")
+    assert not small.world.production_open
+    assert small.airlock.state is State.LOCKED
+
+
+def test_no_vault_door_while_production_is_open(small: Small) -> None:
+    """The two doors are never open together, even by a bug in a story."""
+    with (
+        pytest.raises(AssertionError),
+        small.airlock.production_open(cycle=1),
+        small.airlock.vault_open(opening(small)),
+    ):
+        pytest.fail("both")
+    assert not small.world.both_were_open
+
+
+@pytest.mark.parametrize("state", [s for s in State if s is not State.SECURED])
+def test_recovery_shuts_and_asks_from_every_state(small: Small, state: State) -> None:
+    """Invariant 2: a start shuts what an earlier death left open."""
+    small.store.record = AirlockRecord(state=state, since=small.clock.now())
+    small.world.vault_open = small.world.production_open = True
+    recovery = small.airlock.recover()
+    assert recovery.found is state
+    assert not small.world.vault_open
+    assert not small.world.production_open
+    assert small.airlock.state is State.LOCKED
+    assert ("recovered" in dict(small.ledger.entries)) == (state is not State.LOCKED)
+
+
+def test_recovery_degrades_when_a_door_does_not_answer(small: Small) -> None:
+    """What cannot be proven is not assumed."""
+    small.vault.dumb = True
+    small.airlock.recover()
+    assert small.airlock.status is VaultStatus.DEGRADED
+    assert "recovered" in dict(small.ledger.entries)
+
+
+def test_recovery_leaves_degraded_once_the_world_answers(small: Small) -> None:
+    """The alarm ends by a proof, never by itself."""
+    small.vault.stuck = True
+    small.world.vault_open = True
+    small.airlock.recover()
+    assert small.airlock.status is VaultStatus.DEGRADED
+    small.vault.stuck = False
+    small.airlock.recover()
+    assert small.airlock.status is VaultStatus.LOCKED
+
+
+def test_red_button_shuts_and_nothing_opens_until_released(small: Small) -> None:
+    """Secured outlives the process: it is a file."""
+    pressed = Pressed(by="Ana", reason="odd mail", at=small.clock.now())
+    small.airlock.secure(pressed)
+    assert small.airlock.status is VaultStatus.SECURED
+    small.airlock.recover()
+    assert small.airlock.status is VaultStatus.SECURED
+    with pytest.raises(Secured), small.airlock.vault_open(opening(small)):
+        pytest.fail("it opened")
+    with pytest.raises(Secured), small.airlock.production_open(cycle=1):
+        pytest.fail("it opened")
+    small.airlock.release(by="Bo", login="")
+    with small.airlock.vault_open(opening(small)):
+        pass
+
+
+def test_red_button_is_seen_by_a_night_that_already_runs(small: Small) -> None:
+    """It is asked for at each opening, not at the start only."""
+    with small.airlock.production_open(cycle=1):
+        pass
+    small.store.button = Pressed(by="Ana", reason="x", at=small.clock.now())
+    with pytest.raises(Secured), small.airlock.vault_open(opening(small)):
+        pytest.fail("it opened")
