@@ -80,15 +80,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(f"a root test may not be skipped in CI: {lacking}", pytrace=False)
 
 
-def loop_devices(ours: str) -> dict[str, str]:
-    """Give the loop devices over a file of our temporary folder, and that file."""
+def loop_devices(ours: str, mark: str) -> dict[str, str]:
+    """Give the loop devices over a file of our temporary folder or with our mark, and that file."""
     found = {}
     for path in Path("/sys/block").glob("loop*/loop/backing_file"):
         try:
             backing = path.read_text().strip()
         except OSError:
             continue
-        if backing.startswith(ours):
+        if backing.startswith(ours) or mark in backing:
             found[f"/dev/{path.parts[3]}"] = backing
     return found
 
@@ -130,7 +130,7 @@ def processes(ours: str, mark: str) -> list[str]:
 
 def left_over(ours: str, mark: str) -> list[str]:
     """Give everything of ours that still stands, a sentence each."""
-    devices = loop_devices(ours)
+    devices = loop_devices(ours, mark)
     return [
         *(f"loop device {device} over {backing}" for device, backing in devices.items()),
         *(f"mount {mount}" for mount in mounts(ours, devices)),

@@ -75,13 +75,19 @@ class FaultyDisk:
     def _mount(self) -> Path:
         return self.folder / "fuse"
 
+    @property
+    def _file(self) -> Path:
+        # Once its mount is gone, the kernel shows of a backing file the last component only: the
+        # session's mark in it says whose it was.
+        return self._mount / f"disk-{os.environ.get('COFFRE_TEST_SESSION', 'x')}"
+
     def __enter__(self) -> Self:
         self._mount.mkdir(parents=True)
         with self.backing.open("wb") as file:
             file.truncate(self.size)
         try:
             self._start()
-            self.device = run("losetup", "-f", "--show", str(self._mount / "disk"))
+            self.device = run("losetup", "-f", "--show", str(self._file))
         except BaseException:
             self.close()
             raise
@@ -100,6 +106,7 @@ class FaultyDisk:
                     str(theirs.fileno()),
                     str(self._mount),
                     str(self.backing),
+                    self._file.name,
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -111,7 +118,7 @@ class FaultyDisk:
         ours.settimeout(20)
         self.counts()
         deadline = time.monotonic() + 10
-        while not (self._mount / "disk").exists():
+        while not self._file.exists():
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise RuntimeError(f"FUSE did not come up: {(self.folder / 'log').read_text()}")
             time.sleep(0.01)
@@ -187,7 +194,7 @@ class FaultyDisk:
         device, bound = self.device, Path(f"/sys/block/{Path(self.device).name}/loop/backing_file")
         try:
             self._unmount()
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             problems.append(str(error))
         self.device = ""
         run("losetup", "-d", device, check=False)
@@ -201,7 +208,7 @@ class FaultyDisk:
     def _is_ours(self, bound: Path) -> bool:
         # Once free, the number may at once belong to another test.
         try:
-            return bound.read_text().strip() == str(self._mount / "disk")
+            return bound.read_text().strip() == str(self._file)
         except OSError:
             return False
 

@@ -171,8 +171,8 @@ class Medium:
         return bytes([piece[0] ^ 1]) + piece[1:]
 
 
-def serve(control: socket.socket, mount_point: str, backing: str) -> None:
-    """Serve the disk until the control socket ends; runs as a process of its own."""
+def serve(control: socket.socket, mount_point: str, backing: str, name: str) -> None:
+    """Serve one file until the control socket ends; runs as a process of its own."""
     import mfusepy
 
     medium = Medium(backing)
@@ -183,12 +183,12 @@ def serve(control: socket.socket, mount_point: str, backing: str) -> None:
         def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
             if path == "/":
                 return {"st_mode": 0o040700, "st_nlink": 2}
-            if path != "/disk":
+            if path != f"/{name}":
                 raise mfusepy.FuseOSError(errno.ENOENT)
             return {"st_mode": 0o100600, "st_nlink": 1, "st_size": medium.size}
 
         def readdir(self, path: str, fh: int) -> list[str]:
-            return [".", "..", "disk"]
+            return [".", "..", name]
 
         def open(self, path: str, flags: int) -> int:
             return 0
@@ -225,4 +225,4 @@ def _obey(control: socket.socket, medium: Medium, mount_point: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3])
+    serve(socket.socket(fileno=int(sys.argv[1])), *sys.argv[2:])
