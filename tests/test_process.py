@@ -130,8 +130,9 @@ def test_child_is_asked_by_the_named_signal_before_it_is_killed(tmp_path):
     assert (tmp_path / "told").read_text() == "clean\n"
 
 
-def test_what_a_child_leaves_behind_neither_delays_nor_outlives_it(tmp_path):
+def test_what_a_child_leaves_behind_neither_delays_nor_outlives_it(tmp_path, monkeypatch):
     """A daemon that holds the pipes is killed with the group, and its output is not waited for."""
+    monkeypatch.setattr("vault.process.DRAIN_S", 20.0)
     script = f"sleep 100 & echo $! >{tmp_path}/pid; echo said"
     finished = run(["sh", "-c", script], timeout_s=30)
     assert finished.stdout == b"said\n"

@@ -5,6 +5,7 @@ of ours with its own class, and nothing is added to the landing by our reckoning
 """
 
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tests.rigs.restics import MACHINE, write_reception
 from vault.errors import (
     ExitCode,
+    Interrupted,
     ProcessError,
     RepositoryLocked,
     RepositoryMissing,
@@ -279,6 +281,41 @@ def test_fault_73_hung_restic_is_ended_at_its_deadline(
         with pytest.raises(TimedOut):
             act(landing_of(script, timeout_s=0.3))
         assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+def test_fault_73_slow_restic_is_asked_by_the_signal_it_cleans_up_after(landing_of, tmp_path):
+    """SIGINT, because 0.14 leaves its lock behind on SIGTERM."""
+    script = f"trap 'echo INT >{tmp_path}/heard; exit 130' INT; while :; do sleep 0.05; done"
+    with pytest.raises(TimedOut):
+        landing_of(script, timeout_s=0.3).check()
+    assert (tmp_path / "heard").read_text() == "INT\n"
+
+
+def test_interruption_is_raised_on_even_when_the_run_had_added_something(
+    landing_of, reception, tmp_path, monkeypatch
+):
+    """It is not turned into the failure of one source, or the night would go on."""
+
+    def stop(number, frame):
+        raise Interrupted("told to stop")
+
+    # A shell may swallow the one SIGINT that comes before its own child is there.
+    monkeypatch.setattr("vault.restic.landing.GRACE_S", 0.2)
+    script = f"touch {tmp_path}/r/index/{'ab' * 32}; kill -TERM $PPID; sleep 100"
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with pytest.raises(Interrupted):
+            landing_of(script).backup(reception, source="x", parent=None)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_complaints_hold_ids_and_no_names(landing_of):
+    """A check may name a file of the snapshot; we do not repeat it."""
+    said = 'error for tree 12ab: file "DUPONT \\" Jeanne.pdf" blob 0 not found'
+    complaints = landing_of(f"echo '{said}' >&2; exit 1").check()
+    assert any("12ab" in line for line in complaints)
+    assert not any("DUPONT" in line or "Jeanne" in line for line in complaints)
 
 
 def test_fault_73_restic_that_vanished_is_an_error(landing_of, reception, tmp_path):
