@@ -70,6 +70,16 @@ def test_fault_31_the_kernel_timer_shuts_when_all_are_stopped(ext4, door):
     assert fsck(ext4).returncode == 0
 
 
+def test_fault_31_a_stopped_vault_side_dies_with_its_orchestrator(ext4, door):
+    """Nobody is awake to read the socket's end: the kernel's own signal shuts."""
+    with opening(ext4.uuid, mode="writable") as held:
+        for pid in (held.warden, held.chamber):
+            os.kill(pid, signal.SIGSTOP)
+        os.kill(held.orchestrator.pid, signal.SIGKILL)
+        assert wait_free(ext4.device, timeout_s=3.0) < 1.0
+    assert door.shut("test").is_shut
+
+
 def test_the_end_of_the_socket_shuts(ext4, door, rig):
     """The session's end of the socket closes, the process lives on: shut, and cleanly."""
     with door.open(door.find(), writing=True, closes_at_s=rig.soon()) as vault:

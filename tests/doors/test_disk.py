@@ -114,11 +114,14 @@ def test_nothing_is_published_before_the_door_is_open_for_writing(ext4, door, ri
 def test_fault_52_a_file_system_with_errors_is_not_written_to(ext4, door, rig):
     """A superblock that records an error makes make-writable refuse, and looking still works."""
     tool("debugfs", "-w", "-R", "set_super_value state 2", ext4.device)
+    os.sync()
+    before = sha256(ext4.image)
     with door.open(door.find(), writing=True, closes_at_s=rig.soon()) as vault:
         vault.read_marks()
         with pytest.raises(MediaDamaged, match="marked as having errors"):
             vault.make_writable()
     assert door.shut("test").is_shut
+    assert sha256(ext4.image) == before  # it was not even mounted for writing
 
 
 def test_fault_52_a_file_system_that_does_not_mount_is_refused_and_not_repaired(ext4, door, rig):

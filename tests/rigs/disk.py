@@ -145,6 +145,8 @@ def attached(
         )
     finally:
         detach(device)
+        with suppress(OSError):  # the empty folder that an opening leaves on the host
+            os.rmdir(f"/run/coffre/{uuid}" if uuid else "")
 
 
 @contextmanager

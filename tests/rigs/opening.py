@@ -120,12 +120,13 @@ def main() -> None:
                 for path in sorted(folder.rglob("*"))
                 if path.is_file()
             ]
-            vault.admit(
-                [files],
-                landing=os.fsencode(folder),
-                soft_closes_at_s=closes_at_s,
-                progress=lambda _done, _total: None,
-            )
+            while True:  # the first carries, those after it find all there
+                vault.admit(
+                    [files],
+                    landing=os.fsencode(folder),
+                    soft_closes_at_s=closes_at_s,
+                    progress=lambda _done, _total: None,
+                )
         time.sleep(float(seconds) + 60)
 
 

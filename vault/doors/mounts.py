@@ -33,7 +33,11 @@ def enter_private_namespace(base: bytes) -> None:
     """Leave the host's mount namespace, and make the places of this opening in it."""
     os.makedirs(base, mode=0o700, exist_ok=True)
     try:
+        before = os.readlink("/proc/self/ns/mnt")
         kernel.unshare(kernel.CLONE_NEWNS)
+        # Some sandboxes answer yes and do nothing; mounting then would be done to the host.
+        if os.readlink("/proc/self/ns/mnt") == before:
+            raise OSError(errno.EPERM, "unshare had no effect")
         kernel.mount(b"none", b"/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
         kernel.mount(b"proc", b"/proc", fs_type=b"proc", flags=FLAGS)
         kernel.mount(b"coffre", base, fs_type=b"tmpfs", flags=FLAGS, options=b"mode=0700")
