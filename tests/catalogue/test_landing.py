@@ -188,6 +188,5 @@ def test_streams_hold_one_batch_at_a_time(catalogue, cycle):
     finally:
         tracemalloc.stop()
     # All 12,000 at once take over 3.5 MB; a chunk of 5,000 packed rows under 1.5 MB.
-    print(batches, known)
     assert batches < 2_500_000
     assert known < 2_500_000

@@ -66,7 +66,7 @@ def test_what_was_packed_is_unpacked(some):
 @given(old=lists, new=lists)
 def test_a_difference_turns_the_old_into_the_new(old, new):
     """Changed, added, gone."""
-    assert packing.apply_delta(old, packing.pack_delta(old, new)) == new
+    assert packing.apply_deltas(old, [packing.pack_delta(old, new)]) == new
 
 
 @given(some=lists, cut=st.integers(0, 10**6), more=st.binary(min_size=1, max_size=3))

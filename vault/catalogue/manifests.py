@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, insert, select
 
 from vault.catalogue.database import Database
 from vault.catalogue.packing import (
-    apply_delta,
+    apply_deltas,
     digest,
     expand,
     pack_delta,
@@ -123,9 +123,8 @@ def _read(connection: Connection, row: Row[Any]) -> tuple[ManifestEntry, ...]:
         below = select(manifest).where(manifest.c.id == chain[-1].base)
         chain.append(connection.execute(below).one())
     try:
-        entries = unpack_entries(expand(chain[-1].data))
-        for link in reversed(chain[:-1]):
-            entries = apply_delta(entries, expand(link.data))
+        full, *links = (expand(link.data) for link in reversed(chain))
+        entries = apply_deltas(unpack_entries(full), links)
         sound = digest(pack_entries(entries)) == row.packed_sha256
     except ValueError:
         sound = False

@@ -86,14 +86,17 @@ def pack_delta(old: Sequence[ManifestEntry], new: Sequence[ManifestEntry]) -> by
     return pack_entries(changed) + b"".join(path + b"\0" for path in gone)
 
 
-def apply_delta(old: Sequence[ManifestEntry], delta: bytes) -> tuple[ManifestEntry, ...]:
-    """Give the manifest that ``pack_delta`` was told of, sorted by path."""
-    changed, gone = _unpack_entries(delta)
+def apply_deltas(
+    old: Sequence[ManifestEntry], deltas: Iterable[bytes]
+) -> tuple[ManifestEntry, ...]:
+    """Give the manifest that ``pack_delta`` was told of last, sorted by path."""
     entries = {entry.path: entry for entry in old}
-    for path in gone.split(b"\0")[:-1]:
-        if entries.pop(path, None) is None:
-            raise ValueError("a path is gone that was not there")
-    entries.update((entry.path, entry) for entry in changed)
+    for delta in deltas:
+        changed, gone = _unpack_entries(delta)
+        for path in gone.split(b"\0")[:-1]:
+            if entries.pop(path, None) is None:
+                raise ValueError("a path is gone that was not there")
+        entries.update((entry.path, entry) for entry in changed)
     return tuple(entries[path] for path in sorted(entries))
 
 
