@@ -27,6 +27,7 @@ from vault.stores.syscalls import drop_cached, set_direct, set_immutable, sync_f
 
 MODE = 0o400  # as restic leaves its own files
 DIRECT_FROM_BYTES = 1 << 20  # below, one shared sync is cheaper than direct writes
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _BLOCK_BYTES = 4096
 _WINDOW_BYTES = 4 << 20
 _READ_BYTES = 1 << 20
@@ -45,6 +46,7 @@ class Target:
         self.immutable = immutable
         self.unnamed = True
         self._swept: set[str] = set()
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Let go of the root; the door cannot unmount before."""
@@ -59,29 +61,34 @@ class Target:
         with opened_folder(self.root_fd, folder) as folder_fd:
             if self.unnamed:
                 try:
-                    fd = _open(".", os.O_TMPFILE, folder_fd)
+                    fd = _open_unnamed(folder_fd)
                     return NewFile(target=self, folder=folder, fd=fd, part="")
                 except OSError as error:
                     if error.errno not in _NO_UNNAMED:
                         raise
-                self.unnamed = False
-            if folder not in self._swept:
-                self._swept.add(folder)
-                _sweep_parts(folder_fd)
+                # Who has no unnamed files keeps no flags either, and may not even answer for a
+                # file whose temporary name has gone.
+                self.unnamed = self.immutable = False
+            with self._lock:  # no thread sweeps a part that another has just made
+                if folder not in self._swept:
+                    _sweep_parts(folder_fd)
+                    self._swept.add(folder)
             part = _PART + os.urandom(8).hex()
-            fd = _open(part, os.O_CREAT | os.O_EXCL, folder_fd)
+            # Not O_DIRECT at once: refusing it, the kernel may leave the file behind.
+            fd = os.open(part, _FLAGS | os.O_CREAT | os.O_EXCL, MODE, dir_fd=folder_fd)
+            _try_direct(fd)
             return NewFile(target=self, folder=folder, fd=fd, part=part)
 
 
-def _open(name: str, flags: int, folder_fd: int) -> int:
+def _open_unnamed(folder_fd: int) -> int:
     """Open for writing past the cache where the file system can."""
-    flags |= os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = _FLAGS | os.O_TMPFILE
     try:
-        return os.open(name, flags | os.O_DIRECT, MODE, dir_fd=folder_fd)
+        return os.open(".", flags | os.O_DIRECT, MODE, dir_fd=folder_fd)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        return os.open(name, flags, MODE, dir_fd=folder_fd)
+        return os.open(".", flags, MODE, dir_fd=folder_fd)
 
 
 def _sweep_parts(folder_fd: int) -> None:
