@@ -175,6 +175,7 @@ class Wired:
             uuid=record.uuid,
             size_bytes=record.size_bytes,
             fs_type=record.fs_type,
+            serial=record.serial,
             detach=door.get("disk", {}).get("detach", "auto"),
         )
 
