@@ -161,6 +161,7 @@ def recover_cycles(house: House) -> tuple[int, ...]:
     for cycle in dead:
         house.catalogue.close_unfinished(cycle, CycleVerdict.INTERRUPTED, house.clock.now())
         house.ledger.append("cycle-died", cycle=cycle)
+    house.landing.unlock_stale()
     house.intake.adopt_dead_run()
     return dead
 

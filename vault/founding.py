@@ -21,6 +21,7 @@ from vault.records import CataloguePort, LedgerPort
 from vault.secret import Secret
 
 CONFIRMED_FACT = "keys_confirmed_at"
+KEY_FACT = "landing_key"  # the id of the landing password's key: restic tries it first
 _SHEET_FACT = "recovery_sheet_at"
 
 
@@ -31,7 +32,7 @@ class NewLanding(Protocol):
         """Whether the repository is there."""
         ...
 
-    def init(self) -> object:
+    def init(self) -> frozenset[str]:
         """Make it, with the landing password."""
         ...
 
@@ -74,7 +75,8 @@ class Founding:
         ``password`` is a fresh recovery password, used only when none was printed before.
         """
         if not self.landing.exists():
-            self.landing.init()
+            ids = self.landing.init()
+            self.catalogue.set_fact(KEY_FACT, next(iter(ids)))
             self.ledger.append("landing-made")
         if self.catalogue.fact(_SHEET_FACT):
             return None

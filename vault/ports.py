@@ -120,6 +120,10 @@ class LandingRepository(Protocol):
         """Forget the snapshots that are not in ``before``; give what else is new there."""
         ...
 
+    def unlock_stale(self) -> None:
+        """Remove the locks that dead restics left; RepositoryLocked when one is not dead."""
+        ...
+
     def check(self) -> Sequence[str]:
         """Run ``restic check --no-lock``; give its complaints, none when sound."""
         ...

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vault.cli.session import Session, is_root
@@ -43,15 +43,12 @@ targets:
 _DISK = "disk-a: {door: disk, store: files, window: night}"
 _FOLDER = "trial: {door: {folder: trial}, store: files}"
 
-Call = Callable[[Session, list[str]], int]
-
 
 @dataclass(slots=True, kw_only=True)
 class _Stage:
     """Where the demo plays."""
 
     session: Session
-    call: Call
     folder: str
     target: str
     device: str | None = None
@@ -67,12 +64,14 @@ class _Stage:
 
     def type(self, *words: str, expect: Sequence[int] = (0,)) -> int:
         """Show a command and run it; the demo ends when its end is not the expected one."""
+        from vault.cli.main import run_words
+
         self.session.say()
         self.session.say(colour(f"$ coffre {' '.join(words)}", "dim"))
         sys.stdout.flush()
         language = self.session.language or "en"
         argv = ["--config", self.config, "--lang", language, *words]
-        code = self.call(Session(language=language), argv)
+        code = run_words(argv)
         sys.stdout.flush()
         if code not in expect:
             raise CoffreError(
@@ -84,12 +83,12 @@ class _Stage:
         return code
 
 
-def demo_command(session: Session, folder: str | None, call: Call) -> int:
+def demo_command(session: Session, folder: str | None) -> int:
     """Play both acts; 0 when every command ended as it should."""
     from vault.cli.words import language_of_environment
 
     session.language = session.language or language_of_environment()
-    with _place(folder) as place, _stage(session, place, call) as stage:
+    with _place(folder) as place, _stage(session, place) as stage:
         _first_act(stage)
         _second_act(stage)
         _epilogue(stage, kept=folder is not None)
@@ -205,12 +204,12 @@ def _place(folder: str | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _stage(session: Session, folder: str, call: Call) -> Iterator[_Stage]:
+def _stage(session: Session, folder: str) -> Iterator[_Stage]:
     target = _DISK if is_root() else _FOLDER
     config = _CONFIG.format(language=session.language, target=target)
     with open(os.path.join(folder, "vault.yaml"), "w", encoding="utf-8") as file:
         file.write(config)
-    stage = _Stage(session=session, call=call, folder=folder, target=target.partition(":")[0])
+    stage = _Stage(session=session, folder=folder, target=target.partition(":")[0])
     if not is_root():
         yield stage
         return

@@ -2,22 +2,31 @@
 
 Rule 1: a colour only repeats what a word says.
 Rule 2: ``NO_COLOR`` and a pipe both mean no colour.
+Rule 3: a table is at most as wide as the screen: its words wrap inside their column.
+Rule 4: in French a decimal comma, ``o`` for bytes and DD/MM/YYYY; in English ISO dates. A document
+    for machines has none of this.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from vault.cli.words import _
+from vault.cli.words import _, spoken
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 _COLOURS = {"good": "32", "warn": "33", "bad": "31;1", "dim": "2", "strong": "1"}
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+_WIDTH, _WIDEST = 80, 100
+_GAP = "  "
+_NARROWEST = 8  # a column of words is not squeezed below this
 
 
 def colour(text: str, kind: str) -> str:
@@ -27,23 +36,29 @@ def colour(text: str, kind: str) -> str:
     return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
 
 
+def _number(value: float, decimals: int) -> str:
+    text = f"{value:.{decimals}f}"
+    return text.replace(".", ",") if spoken() == "fr" else text
+
+
 def size(count: float) -> str:
     """Give a size: three figures and a unit of a thousand."""
     value = float(count)
     for unit in _UNITS:
         if value < _STEP or unit == _UNITS[-1]:
-            number = f"{value:.0f}" if unit == "B" or value >= 100 else f"{value:.1f}"
-            return f"{number} {_(unit)}"
+            return f"{_number(value, 0 if unit == 'B' or value >= 100 else 1)} {_(unit)}"
         value /= _STEP
     raise AssertionError
 
 
 def seconds(value: float) -> str:
     """Give a duration as a person would say it."""
+    if value == 0:
+        return "0 s"
     if value < 1:
-        return f"{value:.2f} s"
+        return f"{_number(value, 2)} s"
     if value < _MINUTE_S:
-        return f"{value:.1f} s"
+        return f"{_number(value, 1)} s"
     if value < _HOUR_S:
         return f"{int(value // 60)} min {int(value % 60):02d} s"
     if value < 2 * _DAY_S:
@@ -54,19 +69,78 @@ def seconds(value: float) -> str:
 def moment(at: datetime, zone: str | ZoneInfo) -> str:
     """Give an instant on the site's clock, to the minute."""
     local = at.astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone)
-    return local.strftime("%Y-%m-%d %H:%M")
+    return local.strftime("%d/%m/%Y %H:%M" if spoken() == "fr" else "%Y-%m-%d %H:%M")
+
+
+# -- lines and tables
+
+
+def width() -> int:
+    """Give the width to write for: the terminal's, 80 where there is none, never above 100."""
+    return min(max(shutil.get_terminal_size((_WIDTH, 24)).columns, 40), _WIDEST)
+
+
+def wrapped(text: str, *, indent: int = 0) -> str:
+    """Break a sentence at its spaces; what follows the first line is indented."""
+    # A colour has no width, and no-break spaces are not to be broken at.
+    return "\n".join(
+        textwrap.wrap(
+            text,
+            width() + _invisible(text),
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
+
+
+def _invisible(text: str) -> int:
+    return sum(len(code) for code in re.findall(r"\x1b\[[0-9;]*m", text))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Lay rows in columns as wide as their longest cell; ``right`` columns align right."""
-    lines = [list(heads), *[list(row) for row in rows]]
-    widths = [max(len(line[n]) for line in lines) for n in range(len(heads))]
+    """Lay rows in columns; heads and words wrap where that keeps the table on the screen."""
+    widths = _widths(heads, rows)
+    lines = [colour(line, "strong") for line in _lay(heads, widths, right)]
+    for row in rows:
+        lines += _lay(row, widths, right)
+    return "\n".join(lines)
 
-    def lay(cells: Sequence[str]) -> str:
-        laid = [
-            cell.rjust(width) if n in right else cell.ljust(width)
-            for n, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return "  ".join(laid).rstrip()
 
-    return "\n".join([colour(lay(heads), "strong"), *[lay(row) for row in rows]])
+def _widths(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Give each column its longest cell; the widest give way when the screen is too narrow."""
+    columns = list(zip(heads, *rows, strict=True))
+    widths = [max(_longest_word(cells[0]), *(len(cell) for cell in cells[1:]), 1)
+              if len(cells) > 1 else len(cells[0]) for cells in columns]  # fmt: skip
+    least = [max(_longest_word(cell) for cell in cells) for cells in columns]
+    while sum(widths) + len(_GAP) * (len(widths) - 1) > width():
+        slack = [(wide, n) for n, wide in enumerate(widths) if wide > max(least[n], _NARROWEST)]
+        if not slack:
+            break
+        widths[max(slack)[1]] -= 1
+    # A head takes the room that is left before it wraps.
+    for n, head in enumerate(heads):
+        room = width() - sum(widths) - len(_GAP) * (len(widths) - 1)
+        if len(head) > widths[n] and len(head) - widths[n] <= room:
+            widths[n] = len(head)
+    return widths
+
+
+def _longest_word(text: str) -> int:
+    return max((len(word) for word in text.split(" ")), default=0)
+
+
+def _lay(cells: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> list[str]:
+    """Lay one row, on as many lines as its longest cell needs."""
+    columns = [
+        textwrap.wrap(cell, wide, break_long_words=False, break_on_hyphens=False) or [""]
+        for cell, wide in zip(cells, widths, strict=True)
+    ]
+    laid = []
+    for number in range(max(len(column) for column in columns)):
+        parts = []
+        for n, column in enumerate(columns):
+            part = column[number] if number < len(column) else ""
+            parts.append(part.rjust(widths[n]) if n in right else part.ljust(widths[n]))
+        laid.append(_GAP.join(parts).rstrip())
+    return laid

@@ -28,7 +28,7 @@ from vault.doors.link import LinkDoor
 from vault.doors.none import NoDoor
 from vault.enrolment import Ceremony
 from vault.errors import NotInitialised, SecretError
-from vault.founding import Founding
+from vault.founding import KEY_FACT, Founding
 from vault.intake import Intake, NightSource
 from vault.ledger import Ledger
 from vault.ledger.notes import VaultKey
@@ -48,7 +48,6 @@ from vault.wiring.landing import PinnedLanding
 from vault.wiring.sources import make_self_source, make_sources, shares_of
 
 _SECRET_COMMAND_S = 60.0
-_KEY_HINT_FACT = "landing_key"
 _ROOM_LEAST_BYTES = 256 << 20  # below this a ledger or a catalogue may not be written to the end
 
 
@@ -147,7 +146,7 @@ class Wired:
             os.fsencode(self.path("landing")),
             self.landing_password,
             pinned=self.pins,
-            hint=self.catalogue.fact(_KEY_HINT_FACT) or "",
+            hint=self.catalogue.fact(KEY_FACT) or "",
         )
 
     # -- doors
@@ -274,7 +273,7 @@ class Wired:
     @cached_property
     def restorer(self) -> Restorer:
         """What gives exports back."""
-        hint = self.catalogue.fact(_KEY_HINT_FACT) or ""
+        hint = self.catalogue.fact(KEY_FACT) or ""
         return Restorer(
             airlock=self.airlock,
             carrier=self.carrier,
