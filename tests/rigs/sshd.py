@@ -68,9 +68,9 @@ class Sshd:
 
         return pwd.getpwuid(os.geteuid()).pw_name
 
-    def make_host_key(self, kind: str = "ed25519") -> str:
-        """Make a new host key; a running server shows it after its next start."""
-        return make_key(self.folder / "host_key", kind)
+    def make_host_key(self, kind: str = "ed25519", name: str = "host_key") -> str:
+        """Make a host key, anew or under another name; shown after the next start."""
+        return make_key(self.folder / name, kind)
 
     @property
     def known_hosts_line(self) -> str:
@@ -154,7 +154,11 @@ class Sshd:
             **self.options,
         }
         config = self.folder / "sshd_config"
-        config.write_text("".join(f"{key} {value}\n" for key, value in lines.items()))
+        further = [key for key in self.folder.glob("host_key_*") if key.suffix != ".pub"]
+        config.write_text(
+            "".join(f"{key} {value}\n" for key, value in lines.items())
+            + "".join(f"HostKey {key}\n" for key in further)
+        )
         return config
 
     def _with_accounts(self, command: list[str]) -> list[str]:

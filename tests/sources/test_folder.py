@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 
@@ -114,20 +115,23 @@ def test_file_that_changes_after_it_was_read_waits(bench) -> None:
 
 def test_file_swapped_for_a_symlink_after_the_listing_is_not_followed(bench, tmp_path) -> None:
     """Between looking and opening a stranger may act; the link's target is never read."""
-    secret = tmp_path / "secret"
-    secret.write_text("secret")
     full = bench.write(b"a.txt", b"export")
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")  # as long and as old as the export: only the kind tells
+    when = os.stat(full).st_mtime_ns
+    os.utime(secret, ns=(when, when))
 
-    def swap() -> None:
+    def swap() -> datetime:
+        """Act when the pull asks for the time: it has listed, and opened nothing yet."""
         os.unlink(full)
         os.symlink(secret, full)
+        return datetime.now(UTC)
 
-    calls = []
-    bench.clock.act = lambda: (calls.append(1), swap() if len(calls) == 3 else None)
+    bench.clock.now = swap
     pull = bench.collect()
-    bench.clock.act = lambda: None
     assert os.path.islink(full)
     assert pull.entries == ()
+    assert [wait.reason for wait in pull.waiting] == ["changed while it was read"]
     assert bench.names() == []
 
 

@@ -165,6 +165,18 @@ def test_host_key_of_another_kind_counts_as_changed(server, account, pull) -> No
         pull(account)
 
 
+def test_host_with_several_keys_is_asked_for_the_one_that_was_confirmed(
+    server, account, pull
+) -> None:
+    """A key of another kind beside the pinned one is no change of the host."""
+    server.stop()
+    rsa = server.make_host_key("rsa", "host_key_rsa").split()
+    server.start()
+    known_hosts = Path(os.fsdecode(account.known_hosts))
+    known_hosts.write_text(f"[{server.host}]:{server.port} {rsa[0]} {rsa[1]}\n")
+    pull(account)
+
+
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
 def test_host_keys_of_older_kinds_may_be_pinned(tmp_path, bench, pull, kind) -> None:
     """RSA and ECDSA hosts are still about."""
@@ -298,5 +310,5 @@ def test_file_that_changes_while_it_is_read_waits(bench, account, pull) -> None:
     bench.when_arrived(MIB, lambda: os.utime(full))
     found = pull(account)
     assert found.entries == ()
-    assert [wait.name for wait in found.waiting] == [b"big.bin"]
+    assert [wait.reason for wait in found.waiting] == ["changed while it was read"]
     assert bench.names() == []
