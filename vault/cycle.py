@@ -51,6 +51,8 @@ from vault.results import (
 )
 from vault.verdict import judge
 
+# An unknown index lends its packs to later snapshots; a pipe in these places holds restic for ever.
+_READ_BY_RESTIC = (b"index/", b"snapshots/", b"keys/")
 _LISTED = 100  # aliens named in a result
 _CLOCK_TOLERANCE_S = 300  # a host without a trusted clock drifts; five minutes back is no fraud
 
@@ -295,9 +297,10 @@ def _landing_is_ours(house: House, running: _Running) -> bool:
             count=count,
             first=[printable(alien.name) for alien in running.aliens[:10]],
         )
-    foreign_index = any(alien.name.startswith(b"index/") for alien in judgement.aliens)
-    if foreign_index:
-        running.reasons.append("one of them is an index: what it names cannot be trusted")
+    misleads = any(alien.name.startswith(b"index/") for alien in judgement.aliens)
+    misleads |= any(alien.name.startswith(_READ_BY_RESTIC) for alien in odd)
+    if misleads:
+        running.reasons.append("restic would read one of them: no run of ours may build on it")
     if not judgement.is_whole:
         gone = judgement.lost_count + len(judgement.resized)
         running.reasons.append(f"{gone} file(s) of the landing are gone or have another size")
@@ -307,7 +310,7 @@ def _landing_is_ours(house: House, running: _Running) -> bool:
             count=gone,
             first=[*judgement.lost, *judgement.resized][:10],
         )
-    running.landing_refused = foreign_index or not judgement.is_whole
+    running.landing_refused = misleads or not judgement.is_whole
     return not running.landing_refused
 
 

@@ -64,7 +64,8 @@ def judge(
         found.add(CycleVerdict.INCOMPLETE)
     if landing_refused:
         found.add(CycleVerdict.REFUSED)
-    found |= _of_sources(sources)
+    else:
+        found |= _of_sources(sources)  # with a refused landing, what was not snapshotted is its doing
     found |= _of_targets(targets)
     return worst(found)
 

@@ -32,9 +32,7 @@ def enrolled(tmp_path: Path, medium: Disk) -> ScratchVault:
 
 
 def judged(vault: ScratchVault, medium: Disk, scratch: Path) -> list[str]:
-    return soundness(
-        Path(medium.device), vault.password, scratch=scratch, history=vault.history
-    )
+    return soundness(Path(medium.device), vault.password, scratch=scratch, history=vault.history)
 
 
 def test_exports_cross_and_come_back_byte_equal(tmp_path: Path, medium: Disk) -> None:

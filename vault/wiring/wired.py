@@ -165,8 +165,9 @@ class Wired:
         return {record.name: self.door_of(record) for record in self.catalogue.targets()}
 
     def door_of(self, record: TargetRecord) -> VaultDoor:
-        """Make the door of an enrolled target, from how it was enrolled."""
-        door = json.loads(record.door)
+        """Make the door of an enrolled target: as configured now, else as it was enrolled."""
+        named = self.settings.targets.get(record.name)
+        door = named.door.model_dump(exclude_none=True) if named else json.loads(record.door)
         if "folder" in door:
             return FolderDoor(record.name, os.fsencode(door["folder"]))
         return DiskDoor(
