@@ -6,7 +6,7 @@ Rule 2: the direct way is what ``dd`` does: one stream, blocks of 1 MiB, O_DIREC
     an O_DIRECT read; it hashes nothing and names nothing.
 Rule 3: a miss is printed as a miss.
 
-Run as root: ``.venv/bin/python benchmarks/store.py [--rounds N] [--scratch DIR] [--quick]``.
+Run as root: ``.venv/bin/python -m benchmarks.store [--rounds N] [--scratch DIR] [--quick]``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from benchmarks.limit import stream
+from benchmarks.medium import drop_caches
+from tests.rigs.disk import MIB, attached, make_image, mounted
+from vault.results import RepositoryFile
+from vault.stores import FilesStore, read_plan, write_plan
+from vault.stores.presence import survey
 
-from tests.rigs.disk import MIB, attached, make_image, mounted  # noqa: E402
-from vault.results import RepositoryFile  # noqa: E402
-from vault.stores import FilesStore, read_plan, write_plan  # noqa: E402
-from vault.stores.presence import survey  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 GOALS = {
     "carry_first_vs_direct": 1.0,
@@ -100,7 +101,7 @@ def direct_s(load: Load, target: Path) -> tuple[float, float]:
     out = os.open(target / "direct", flags, 0o600)
     try:
         began = time.perf_counter()
-        length = _stream(sources, out, block)
+        length = stream(sources, out, block)
         os.fsync(out)
         wrote = time.perf_counter()
         for offset in range(0, length, MIB):
@@ -110,20 +111,6 @@ def direct_s(load: Load, target: Path) -> tuple[float, float]:
         for fd in [*sources, out]:
             os.close(fd)
         os.unlink(target / "direct")
-
-
-def _stream(sources: Sequence[int], out: int, block: memoryview) -> int:
-    offset = filled = 0
-    for source in sources:
-        while count := os.readv(source, [block[filled:]]):
-            filled += count
-            if filled == len(block):
-                os.pwrite(out, block, offset)
-                offset, filled = offset + filled, 0
-    rest = -(-filled // 4096) * 4096
-    if rest:
-        os.pwrite(out, block[:rest], offset)
-    return offset + rest
 
 
 def measure_carry(load: Load, image: Path, folder: Path, rounds: int) -> dict[str, float]:
@@ -162,20 +149,21 @@ def stocked(folder: Path, packs: int) -> Iterator[tuple[str, int]]:
             with mounted(disk.device, folder / "m") as target:
                 with FilesStore(os.fsencode(target)) as store:
                     store.prepare_repository()
-                for file in _numbered(packs):
+                for file in numbered(packs):
                     os.close(os.open(target / "repository" / file.path, os.O_CREAT | os.O_WRONLY))
             new = [
                 RepositoryFile(path=file.path, size_bytes=1)
-                for file in _numbered(packs + 60, start=packs)
+                for file in numbered(packs + 60, start=packs)
             ]
-            write_plan(plan_fd, [(1, _numbered(packs)), (2, new)])
+            write_plan(plan_fd, [(1, numbered(packs)), (2, new)])
             yield disk.device, plan_fd
     finally:
         os.close(plan_fd)
         image.unlink()
 
 
-def _numbered(stop: int, *, start: int = 0) -> Iterator[RepositoryFile]:
+def numbered(stop: int, *, start: int = 0) -> Iterator[RepositoryFile]:
+    """Give empty packs with a name each, always the same for a number."""
     for number in range(start, stop):
         name = hashlib.sha256(b"%d" % number).hexdigest()
         yield RepositoryFile(path=f"data/{name[:2]}/{name}", size_bytes=0)
@@ -191,11 +179,6 @@ def find_s(target: Path, plan_fd: int) -> tuple[float, float]:
     os.close(fd)
     assert (len(found.absent), len(found.conflicts)) == (60, 0), found
     return read - began, time.perf_counter() - read
-
-
-def drop_caches() -> None:
-    os.sync()
-    Path("/proc/sys/vm/drop_caches").write_text("3")
 
 
 def measure_find(folder: Path, packs: int, rounds: int) -> dict[str, float]:
@@ -237,7 +220,7 @@ def measure_memory(folder: Path, packs: int) -> dict[str, float]:
         with subprocess.Popen(argv, pass_fds=[plan_fd]) as child:
             shared = largest = 0
             while child.poll() is None:
-                found = [_memory_kb(pid) for pid in [child.pid, *_children(child.pid)]]
+                found = [memory_kb(pid) for pid in [child.pid, *_children(child.pid)]]
                 shared = max(shared, sum(pss for pss, _ in found))
                 largest = max([largest, *(rss for _, rss in found)])
                 time.sleep(0.02)
@@ -256,7 +239,7 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _memory_kb(pid: int) -> tuple[int, int]:
+def memory_kb(pid: int) -> tuple[int, int]:
     """Give the proportional and the plain resident size."""
     try:
         rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
