@@ -116,6 +116,14 @@ def test_share_goes_when_the_parent_is_killed(bench, share) -> None:
     assert prove_gone(share).is_shut
 
 
+def test_pull_from_a_share_ends_at_its_deadline(bench, share) -> None:
+    """The window closes, the child ends, the share is gone."""
+    with pytest.raises(SourceError, match="did not end in its time"):
+        collect(bench, Mount(kind="ext4", what=share), folder=b"huge", left_s=1.0)
+    assert prove_gone(share).is_shut
+    assert bench.names() == []
+
+
 def test_share_that_cannot_be_mounted_is_unreachable(bench) -> None:
     """What mount says is told; it holds no secret."""
     mount = Mount(kind="ext4", what="/dev/no-such-share", credentials=Secret(b"password=s3cret"))

@@ -62,8 +62,10 @@ class Part:
         name = part_name(seen.path)
         self._fd = os.open(name, _NEW, 0o600, dir_fd=folder)
         try:
-            os.ftruncate(self._fd, self._kept_bytes())
-            self.rehash()
+            kept_bytes = self._kept_bytes()
+            os.ftruncate(self._fd, kept_bytes)
+            if kept_bytes:
+                self.rehash()
             self._write_record()
         except BaseException:
             os.close(self._fd)
@@ -200,7 +202,8 @@ class Part:
         self._digest = hashlib.sha256()
         self.offset = 0
         os.lseek(self._fd, 0, os.SEEK_SET)
-        buffer = bytearray(CHUNK_BYTES)
+        there = os.fstat(self._fd).st_size
+        buffer = bytearray(max(1, min(CHUNK_BYTES, there)))
         view = memoryview(buffer)
         while count := os.readv(self._fd, [buffer]):
             self._step(count)
