@@ -162,7 +162,7 @@ def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
             severity=Severity.WARNING,
             source=source.name,
             since=source.last_verdict_at,
-            template="the export was {verdict} in the last night",
+            template="last night the export was judged “{verdict}”",
             values={"verdict": source.last_verdict},
             mend="does its export run? coffre run --now --source {source} tries again",
         )
@@ -172,7 +172,7 @@ def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
             severity=Severity.CRITICAL,
             source=source.name,
             since=source.first_seen,
-            template="no target holds it yet",
+            template="no target holds a copy yet",
             mend="enrol a target, then coffre run",
         )
         return
@@ -193,7 +193,7 @@ def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
             kind="too-few-copies",
             severity=Severity.WARNING,
             source=source.name,
-            template="{count} target(s) hold it, {wanted} are promised",
+            template="held by {count} target(s), {wanted} promised",
             values={"count": len(source.held), "wanted": policy.copies},
             mend="enrol another target",
         )
@@ -203,7 +203,7 @@ def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
             kind="disconnection-too-weak",
             severity=Severity.CRITICAL,
             source=source.name,
-            template="its copies are {found} between nights; the policy asks for {wanted}",
+            template="between nights the copies are no more than “{found}”; the policy asks for “{wanted}”",
             values={"found": str(strongest), "wanted": str(policy.min_disconnection)},
             mend="use a door that disconnects more",
         )
@@ -212,7 +212,7 @@ def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
             kind="not-offline",
             severity=Severity.WARNING,
             source=source.name,
-            template="its copies are {found} between nights, which is not offline",
+            template="between nights the copies are only “{found}”, which is not offline",
             values={"found": str(strongest)},
             mend="take the medium out, or use a door that detaches it",
         )
@@ -224,7 +224,7 @@ def _of_target(target: TargetFacts, now: datetime) -> Iterator[Gap]:
             kind="target-not-enrolled",
             severity=Severity.WARNING,
             target=target.name,
-            template="it is in vault.yaml and was never enrolled",
+            template="named in vault.yaml and never enrolled",
             mend="coffre target enrol {target}",
         )
         return

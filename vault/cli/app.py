@@ -15,7 +15,8 @@ import typer
 
 from vault import __version__
 from vault.cli.session import Session
-from vault.errors import ExitCode, UsageError
+from vault.cli.words import tell_help
+from vault.errors import ExitCode, Interrupted, UsageError
 
 _EPILOG = (
     "Exit codes: 0 sound, 1 failed, 2 usage, 3 incomplete, 4 corrupt, 5 DEGRADED: a door may be "
@@ -303,13 +304,16 @@ for _action in ("validate", "show", "schema"):
 def call(session: Session, words: list[str]) -> int:
     """Run the command that the words name; give its exit code. CoffreError passes through."""
     command = typer.main.get_command(app)
+    tell_help(command)
     try:
         code = command.main(args=words, prog_name="coffre", standalone_mode=False, obj=session)
     except _ParserError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
+        if type(error).__name__ == "NoArgsIsHelpError" and not session.as_json:
             print(error.format_message())  # noqa: T201
             return int(ExitCode.USAGE)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            raise UsageError("no command was given", hint="coffre --help lists them") from None
         raise UsageError("{words}", words=error.format_message()) from None
     except typer.Abort:
-        return int(ExitCode.INTERRUPTED)
+        raise Interrupted("ended at the terminal") from None
     return int(code or 0)

@@ -88,11 +88,14 @@ def demo_command(session: Session, folder: str | None) -> int:
     from vault.cli.words import language_of_environment
 
     session.language = session.language or language_of_environment()
-    with _place(folder) as place, _stage(session, place) as stage:
+    # With --json the play goes to standard error: standard output is for the one document.
+    out = contextlib.redirect_stdout(sys.stderr if session.as_json else sys.stdout)
+    with out, _place(folder) as place, _stage(session, place) as stage:
         _first_act(stage)
         _second_act(stage)
         _epilogue(stage, kept=folder is not None)
-    return 0
+    members = {"acts": 2, "kept": os.path.abspath(folder) if folder else None, "root": is_root()}
+    return session.emit(members)
 
 
 def _first_act(stage: _Stage) -> None:

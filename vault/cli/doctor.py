@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.cli.session import Session, is_root
-from vault.cli.shown import colour, size
-from vault.cli.words import _, message_of
+from vault.cli.shown import colour, size, wrapped
+from vault.cli.words import _, called, hint_of, message_of, retell
 from vault.errors import CoffreError, ExitCode, LockHeld
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ def doctor_command(session: Session) -> int:
         mark = colour("✓", "good") if finding.good else colour("✗", "bad")
         if finding.is_lock and not finding.good:
             mark = colour("–", "warn")
-        session.say(f"{mark} {finding.name}: {finding.says}")
+        line = _("{what}: {text}").format(what=_label(finding.name), text=finding.says)
+        session.say(wrapped(f"{mark} {line}", indent=4))
         if finding.mend and not finding.good:
-            session.say(f"    → {finding.mend}")
+            session.say(wrapped(f"    → {finding.mend}", indent=6))
     return session.emit(
         {
             "findings": [
@@ -54,6 +55,31 @@ def doctor_command(session: Session) -> int:
         },
         code,
     )
+
+
+_LABELS = {
+    "config": "configuration",
+    "restic": "restic",
+    "vault": "vault",
+    "ledger": "ledger",
+    "landing": "landing",
+    "recovery password": "recovery password",
+    "room": "room",
+    "doors": "doors",
+    "door production": "production door",
+    "door": "door {name}",
+    "target": "target {name}",
+    "source": "source {name}",
+    "lock": "lock {name}",
+}
+
+
+def _label(name: str) -> str:
+    """Give what a person calls a finding; its name in the document stays."""
+    if name in _LABELS:
+        return _(_LABELS[name])
+    kind, _space, rest = name.partition(" ")
+    return _(_LABELS[kind]).format(name=rest)
 
 
 def _code(findings: list[Finding]) -> int:
@@ -78,9 +104,9 @@ def _try(name: str, ask: Callable[[], str], mend: str) -> Finding:
     try:
         return Finding(name=name, good=True, says=ask())
     except CoffreError as error:
-        return Finding(name=name, good=False, says=message_of(error), mend=error.hint or mend)
+        return Finding(name=name, good=False, says=message_of(error), mend=hint_of(error) or mend)
     except OSError as error:
-        return Finding(name=name, good=False, says=error.strerror or str(error), mend=mend)
+        return Finding(name=name, good=False, says=retell(error.strerror or str(error)), mend=mend)
 
 
 def _vault(wired: Wired) -> Iterator[Finding]:
@@ -88,7 +114,7 @@ def _vault(wired: Wired) -> Iterator[Finding]:
     yield founded
     if not founded.good:
         return
-    yield _try("ledger", lambda: _ledger(wired), "docs/ledger.md says how it is read")
+    yield _try("ledger", lambda: _ledger(wired), _("docs/ledger.md says how it is read"))
     yield _landing(wired)
     yield _keys(wired)
     yield _room(wired)
@@ -120,7 +146,7 @@ def _landing(wired: Wired) -> Finding:
             raise CoffreError("the landing changed: {reasons}", reasons="; ".join(reasons))
         return _("pinned, {keys} keys").format(keys=len(pinned.keys))
 
-    return _try("landing", ask, "docs/sysadmin.md, when the landing is not ours any more")
+    return _try("landing", ask, _("docs/sysadmin.md says what to do"))
 
 
 def _keys(wired: Wired) -> Finding:
@@ -163,7 +189,7 @@ def _doors(wired: Wired) -> Iterator[Finding]:
         yield Finding(
             name=f"door {name}",
             good=report.is_shut,
-            says=f"{_(str(report.disconnection))}; " + "; ".join(report.evidence),
+            says=retell("; ".join((called(str(report.disconnection)), *report.evidence))),
             mend=_("pull the cable; then coffre doctor again"),
         )
     for name in wired.settings.targets:
@@ -199,7 +225,7 @@ def _locks() -> Iterator[Finding]:
         yield Finding(
             name=f"lock {name}",
             good=holds,
-            says=why,
+            says=retell(why),
             mend="" if is_root() else _("run as root"),
             is_lock=True,
         )

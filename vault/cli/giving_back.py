@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from vault.cli.progress import make_progress
 from vault.cli.session import Session
-from vault.cli.shown import colour, moment, seconds, size, table
+from vault.cli.shown import colour, moment, seconds, size, table, wrapped
 from vault.cli.standing import publish
-from vault.cli.words import _
+from vault.cli.words import _, called, retell
 from vault.errors import ExitCode, UsageError
 from vault.names import printable, to_json
 
@@ -134,24 +134,23 @@ def _show(session: Session, wired: Wired, restored: Restored) -> int:
             code,
         )
     line = _("{source}, night {cycle}: {files} files, {size} restored in {seconds} from {origin}.")
-    session.say(
-        line.format(
-            source=restored.source,
-            cycle=restored.snapshot.cycle,
-            files=restored.files,
-            size=size(restored.bytes),
-            seconds=seconds(restored.duration_s),
-            origin=_(restored.origin),
-        )
+    told = line.format(
+        source=restored.source,
+        cycle=restored.snapshot.cycle,
+        files=restored.files,
+        size=size(restored.bytes),
+        seconds=seconds(restored.duration_s),
+        origin=called(restored.origin),
     )
+    session.say(wrapped(told, indent=2))
     if policy is not None:
         within = restored.duration_s <= policy.dmia_s
-        text = _("within its DMIA of {time}") if within else _("LONGER than its DMIA of {time}")
+        text = _("Within its DMIA of {time}.") if within else _("LONGER than its DMIA of {time}.")
         session.say(colour(text.format(time=seconds(policy.dmia_s)), "good" if within else "bad"))
     if not restored.mismatches:
         session.say(colour(_("Every byte equals the manifest taken at the source."), "good"))
     for item in restored.mismatches[:_SHOWN]:
-        session.say(colour(f"  ≠ {printable(item.name)}: {item.reason}", "bad"))
+        session.say(colour(f"  ≠ {printable(item.name)}: {retell(item.reason)}", "bad"))
     return int(code)
 
 

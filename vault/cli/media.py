@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vault.cli.session import Session, is_root
 from vault.cli.shown import moment, size, table
 from vault.cli.standing import publish
-from vault.cli.words import _
+from vault.cli.words import _, called, retell
 from vault.errors import NeedsRoot, UsageError
 from vault.ports import Medium
 
@@ -97,7 +97,7 @@ def _disk_medium(
             device=device,
             size=size(doomed.size_bytes),
             serial=doomed.serial or "?",
-            holds=doomed.holds,
+            holds=retell(doomed.holds),
             label=doomed.label,
         ).rstrip()
     )
@@ -236,9 +236,11 @@ def close_command(session: Session, name: str | None) -> int:
     }
     for target, report in reports.items():
         words = _("shut and proven") if report.is_shut else _("NOT PROVEN SHUT")
-        session.say(f"{target}: {words} ({_(str(report.disconnection))})")
+        line = _("{target}: {words} ({kind})")
+        kind = called(str(report.disconnection))
+        session.say(line.format(target=target, words=words, kind=kind))
         for clause in report.evidence:
-            session.whisper(f"  {clause}")
+            session.whisper(f"  {retell(clause)}")
     all_shut = all(report.is_shut for report in reports.values())
     return session.emit({"targets": members}, 0 if all_shut else 5)
 

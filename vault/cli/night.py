@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from vault.cli.progress import make_progress
 from vault.cli.session import Session
-from vault.cli.shown import colour, moment, seconds, size, table
+from vault.cli.shown import colour, moment, seconds, size, table, wrapped
 from vault.cli.standing import publish
-from vault.cli.words import _, plural
+from vault.cli.words import _, called, hint_of, message_of, plural, retell
 from vault.errors import CoffreError, DoorUnproven, NeedsRoot, Secured
 from vault.results import CycleResult, SourceResult, TargetResult
 
@@ -27,30 +27,6 @@ _KINDS = {
     "partial": "warn",
     "incomplete": "warn",
     "media-absent": "warn",
-}
-VERDICTS = {
-    "sound": "sound",
-    "incomplete": "incomplete",
-    "partial": "partial",
-    "corrupt": "CORRUPT",
-    "refused": "REFUSED",
-    "failed": "FAILED",
-    "media-absent": "media absent",
-    "interrupted": "interrupted",
-    "secured": "secured",
-    "degraded": "DEGRADED",
-    "saved": "saved",
-    "unchanged": "unchanged",
-    "not-due": "not due",
-    "missing": "MISSING",
-    "empty": "EMPTY",
-    "admitted": "admitted",
-    "nothing-new": "nothing new",
-    "impostor": "IMPOSTOR",
-    "full": "FULL",
-    "not-opened": "not opened",
-    "locked": "locked",
-    "unlocked": "UNLOCKED",
 }
 
 
@@ -110,7 +86,11 @@ def _not_begun(session: Session, wired: Wired, error: CoffreError) -> int:
     if session.as_json:
         verdict = "secured" if isinstance(error, Secured) else "degraded"
         members = {"cycle": None, "verdict": verdict, "status": str(wired.airlock.status)}
-        told = {"reference": error.reference, "message": str(error), "hint": error.hint}
+        told = {
+            "reference": error.reference,
+            "message": message_of(error),
+            "hint": hint_of(error),
+        }
         session.emit({**members, "sources": [], "targets": [], "error": told}, code)
     return code
 
@@ -217,7 +197,7 @@ def _show_result(session: Session, wired: Wired, result: CycleResult) -> int:
     zone = wired.settings.site.time_zone
     head = _("Night {cycle}, {at}").format(cycle=result.cycle, at=moment(result.started_at, zone))
     session.say()
-    session.say(f"{colour(head, 'strong')}: {_word(str(result.verdict))}")
+    session.say(_about(colour(head, "strong"), _word(str(result.verdict))))
     session.say()
     session.say(_source_table(result.sources))
     session.say()
@@ -225,19 +205,20 @@ def _show_result(session: Session, wired: Wired, result: CycleResult) -> int:
     _show_reasons(session, result)
     _show_gaps(session, wired)
     session.say()
-    session.say(_door_line(wired, result))
+    for line in _door_lines(wired, result):
+        session.say(wrapped(line))
     return int(code)
 
 
 def _word(name: str) -> str:
-    return colour(_(VERDICTS.get(name, name)), _KINDS.get(name, "bad"))
+    return colour(called(name), _KINDS.get(name, "bad"))
 
 
 def _source_table(sources: Sequence[SourceResult]) -> str:
     rows = [
         [
             source.name,
-            _(VERDICTS[str(source.verdict)]),
+            called(str(source.verdict)),
             str(source.files),
             size(source.bytes),
             str(source.pulled_files),
@@ -253,12 +234,12 @@ def _target_table(targets: Sequence[TargetResult]) -> str:
     rows = [
         [
             target.name,
-            _(VERDICTS[str(target.outcome)]),
+            called(str(target.outcome)),
             str(target.admitted_files),
             size(target.admitted_bytes),
             size(target.read_back_bytes),
             seconds(target.exposure_s),
-            _(str(target.disconnection)),
+            called(str(target.disconnection)),
         ]
         for target in targets
     ]
@@ -275,17 +256,25 @@ def _target_table(targets: Sequence[TargetResult]) -> str:
 
 
 def _show_reasons(session: Session, result: CycleResult) -> None:
-    lines = [f"{source.name}: {reason}" for source in result.sources for reason in source.reasons]
+    lines = [
+        _about(source.name, retell(reason))
+        for source in result.sources
+        for reason in source.reasons
+    ]
     for target in result.targets:
-        lines += [f"{target.name}: {reason}" for reason in target.reasons]
+        lines += [_about(target.name, retell(reason)) for reason in target.reasons]
         if target.left_bytes:
-            lines.append(f"{target.name}: {_left(target)}")
-    lines += [*result.reasons, *result.warnings]
+            lines.append(_about(target.name, _left(target)))
+    lines += [retell(reason) for reason in (*result.reasons, *result.warnings)]
     if lines:
         session.say()
         session.say(_("What needs a look:"))
         for line in lines:
-            session.say(f"  ! {line}")
+            session.say(wrapped(f"  ! {line}", indent=4))
+
+
+def _about(name: str, text: str) -> str:
+    return _("{what}: {text}").format(what=name, text=text)
 
 
 def _show_gaps(session: Session, wired: Wired) -> None:
@@ -297,8 +286,8 @@ def _show_gaps(session: Session, wired: Wired) -> None:
     if gaps:
         session.say()
         session.say(_("What is missing:"))
-        for line in gap_lines(gaps):
-            session.say("  " + line)
+        for line in gap_lines(gaps, wired.settings.site.time_zone):
+            session.say(wrapped("  " + line, indent=4))
 
 
 def _left(target: TargetResult) -> str:
@@ -309,14 +298,14 @@ def _left(target: TargetResult) -> str:
     return f"{left}, {nights}"
 
 
-def _door_line(wired: Wired, result: CycleResult) -> str:
+def _door_lines(wired: Wired, result: CycleResult) -> list[str]:
     open_s = seconds(sum(target.exposure_s for target in result.targets))
     if str(result.status) == "locked":
         line = _("The vault is locked: every door is proven shut. It was open for {seconds}.")
         text = colour(line.format(seconds=open_s), "good")
     else:
         line = _("THE VAULT IS {status}: a door may be open. Pull the medium's cable, then call.")
-        text = colour(line.format(status=str(result.status).upper()), "bad")
+        text = colour(line.format(status=called(str(result.status)).upper()), "bad")
     if wired.settings.production.door.kind == "none":
-        text += "\n" + _("No production door is configured: no airlock is claimed.")
-    return text
+        return [text, _("No production door is configured: no airlock is claimed.")]
+    return [text]

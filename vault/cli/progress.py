@@ -14,7 +14,7 @@ from vault.cli.shown import size
 from vault.cli.words import _
 
 STEPS = {
-    "recover": "Shutting what an earlier run left open",
+    "recover": "Shutting and asking every door",
     "preflight": "Looking at keys, landing, clock and room",
     "collect": "Collecting",
     "inspect": "Inspecting",
@@ -24,7 +24,7 @@ STEPS = {
     "carry": "Carrying to",
     "shut": "Door shut and proven:",
     "restore": "Restoring",
-    "compare": "Comparing with the source",
+    "compare": "Comparing with the manifest of",
 }
 
 

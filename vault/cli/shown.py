@@ -100,19 +100,21 @@ def _invisible(text: str) -> int:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
     """Lay rows in columns; heads and words wrap where that keeps the table on the screen."""
-    widths = _widths(heads, rows)
+    widths = _widths(heads, rows, right)
     lines = [colour(line, "strong") for line in _lay(heads, widths, right)]
     for row in rows:
         lines += _lay(row, widths, right)
     return "\n".join(lines)
 
 
-def _widths(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+def _widths(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[int]:
     """Give each column its longest cell; the widest give way when the screen is too narrow."""
     columns = list(zip(heads, *rows, strict=True))
-    widths = [max(_longest_word(cells[0]), *(len(cell) for cell in cells[1:]), 1)
-              if len(cells) > 1 else len(cells[0]) for cells in columns]  # fmt: skip
-    least = [max(_longest_word(cell) for cell in cells) for cells in columns]
+    widths = [max([_longest_word(cells[0]), *map(len, cells[1:])]) for cells in columns]
+    least = [
+        wide if n in right else max(_longest_word(cell) for cell in cells)
+        for n, (wide, cells) in enumerate(zip(widths, columns, strict=True))
+    ]
     while sum(widths) + len(_GAP) * (len(widths) - 1) > width():
         slack = [(wide, n) for n, wide in enumerate(widths) if wide > max(least[n], _NARROWEST)]
         if not slack:

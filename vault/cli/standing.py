@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from vault.cli.session import Session
-from vault.cli.shown import colour, moment, seconds, table
-from vault.cli.words import _, speak
+from vault.cli.shown import colour, moment, seconds, table, wrapped
+from vault.cli.words import _, called, speak
 from vault.errors import CoffreError, ExitCode, NotInitialised
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def status_command(session: Session) -> int:
     if hands:
         session.say()
         session.say(_("What needs hands:"))
-        for line in gap_lines(hands):
-            session.say("  " + line)
+        for line in gap_lines(hands, found.time_zone):
+            session.say(wrapped("  " + line, indent=4))
     return int(code)
 
 
@@ -112,7 +112,7 @@ def _last_line(status: Mapping[str, Any], zone: str) -> str:
         return _("No night has run yet.")
     line = _("Last night: {cycle}, {at}: {verdict}.")
     at = moment(datetime.fromisoformat(last["ended_at"]), zone)
-    return line.format(cycle=last["cycle"], at=at, verdict=_(last["verdict"]))
+    return line.format(cycle=last["cycle"], at=at, verdict=called(last["verdict"]))
 
 
 def _targets(targets: Sequence[Mapping[str, Any]], zone: str) -> str:
@@ -123,7 +123,7 @@ def _targets(targets: Sequence[Mapping[str, Any]], zone: str) -> str:
         rows.append(
             [
                 target["name"],
-                _(target["disconnection"]),
+                called(target["disconnection"]),
                 str(target.get("last_cycle") or "-"),
                 moment(datetime.fromisoformat(opened), zone) if opened else "-",
                 seconds(open_s) if open_s is not None else "-",
@@ -148,14 +148,14 @@ def gaps_command(session: Session, *, nagios: bool, source: str | None) -> int:
     if source is not None:
         gaps = [gap for gap in gaps if gap["source"] == source]
     if nagios:
-        return _nagios(session, gaps)
+        return _nagios(session, gaps, found.time_zone)
     if session.as_json:
         return session.emit({"gaps": gaps, "as_of": status["written_at"]})
     if not gaps:
         session.say(colour(_("Nothing is missing."), "good"))
     for group in _grouped(gaps):
-        session.say(gap_line(group))
-        session.say("    → " + _(group["mend_template"]).format(**_values(group)))
+        session.say(wrapped(gap_line(group, found.time_zone), indent=2))
+        session.say(wrapped("    → " + _mend(group), indent=6))
     return 0
 
 
@@ -172,7 +172,7 @@ def _current_gaps(session: Session, status: Mapping[str, Any]) -> list[dict[str,
     return found
 
 
-def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]]) -> int:
+def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]], zone: str) -> int:
     worst = {gap["severity"] for gap in gaps}
     code = 2 if "critical" in worst else 1 if "warning" in worst else 0
     word = ("OK", "WARNING", "CRITICAL")[code]
@@ -180,14 +180,14 @@ def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]]) -> int:
     if session.as_json:
         return session.emit({"gaps": list(gaps)}, code)
     perf = " ".join(f"{kind}={count}" for kind, count in counts.items())
-    first = gaps[0]["message"] if gaps else _("Nothing is missing.")
+    first = _plain_line(gaps[0], zone) if gaps else _("Nothing is missing.")
     session.say(f"COFFRE {word} - {first} | {perf}")
     return code
 
 
-def gap_lines(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
+def gap_lines(gaps: Sequence[Mapping[str, Any]], zone: str) -> list[str]:
     """Give a line for each gap; sources with the same gap share one."""
-    return [gap_line(group) for group in _grouped(gaps)]
+    return [gap_line(group, zone) for group in _grouped(gaps)]
 
 
 def _grouped(gaps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -201,17 +201,24 @@ def _grouped(gaps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(groups.values())
 
 
-def gap_line(gap: Mapping[str, Any]) -> str:
-    """Give a gap in one line."""
-    what = gap["source"] or gap["target"]
-    text = _(gap["template"]).format(**_values(gap))
-    since = gap["since"]
-    if since:
-        at = datetime.fromisoformat(since)
-        text += " " + _("(since {at})").format(at=moment(at, UTC.tzname(None)))
+def gap_line(gap: Mapping[str, Any], zone: str) -> str:
+    """Give a gap in one line, its instant on the site's clock."""
     mark = colour("■", _SEVERITIES[gap["severity"]])
-    return f"{mark} {what}: {text}" if what else f"{mark} {text}"
+    return f"{mark} {_plain_line(gap, zone)}"
+
+
+def _plain_line(gap: Mapping[str, Any], zone: str) -> str:
+    text = _(gap["template"]).format(**_values(gap))
+    if since := gap["since"]:
+        text += " " + _("(since {at})").format(at=moment(datetime.fromisoformat(since), zone))
+    what = gap["source"] or gap["target"]
+    return _("{what}: {text}").format(what=what, text=text) if what else text
+
+
+def _mend(gap: Mapping[str, Any]) -> str:
+    return _(gap["mend_template"]).format(**_values(gap))
 
 
 def _values(gap: Mapping[str, Any]) -> dict[str, Any]:
-    return {"source": gap["source"], "target": gap["target"], **gap["values"]}
+    values = {key: called(v) if isinstance(v, str) else v for key, v in gap["values"].items()}
+    return {"source": gap["source"], "target": gap["target"], **values}

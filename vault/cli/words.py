@@ -52,7 +52,7 @@ CALLED = {
     "link-down": "link down",
     "detached": "detached",
     "unmounted": "unmounted",
-    "none": "none",
+    "none": "not disconnected",
     "landing": "the landing",
 }
 
