@@ -193,8 +193,9 @@ def _preflight(house: House) -> None:
             by=pressed.by,
             hint="has another person checked, and typed coffre release --by NAME?",
         )
-    last = house.ledger.last_at()
-    behind = (last - house.clock.now()).total_seconds() if last else 0
+    ended = house.catalogue.last_cycle()
+    known = [at for at in (house.ledger.last_at(), ended.ended_at if ended else None) if at]
+    behind = (max(known) - house.clock.now()).total_seconds() if known else 0
     if behind > _CLOCK_TOLERANCE_S:
         raise ClockError(
             "the clock is {behind} seconds behind the last entry of the ledger",

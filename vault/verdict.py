@@ -65,7 +65,9 @@ def judge(
     if landing_refused:
         found.add(CycleVerdict.REFUSED)
     else:
-        found |= _of_sources(sources)  # with a refused landing, what was not snapshotted is its doing
+        found |= _of_sources(
+            sources
+        )  # with a refused landing, what was not snapshotted is its doing
     found |= _of_targets(targets)
     return worst(found)
 
@@ -89,6 +91,8 @@ def _of_targets(targets: Sequence[TargetResult]) -> set[CycleVerdict]:
         found.add(CycleVerdict.CORRUPT)
     if _FAILURES & set(outcomes):
         found.add(CycleVerdict.FAILED)
+    if any(t.outcome is TargetOutcome.ADMITTED and t.reasons for t in targets):
+        found.add(CycleVerdict.INCOMPLETE)  # it crossed, and something there was not as we left it
     if TargetOutcome.PARTIAL in outcomes:
         found.add(CycleVerdict.PARTIAL)
     refused = sum(outcome in _REFUSALS for outcome in outcomes)

@@ -83,11 +83,20 @@ def disk_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[ScratchVault, P
 
 
 @pytest.fixture
-def on_disk(disk_once: tuple[ScratchVault, Path], tmp_path: Path):
-    """A vault and its attached disk, both of this test's own."""
+def on_image(disk_once: tuple[ScratchVault, Path], tmp_path: Path) -> tuple[ScratchVault, Path]:
+    """A vault and its disk's image, both of this test's own; the test attaches it.
+
+    Whoever detaches gives the loop device's number away: attach anew, and ask for its name.
+    """
     vault, image = disk_once
     mine = tmp_path / "disk.img"
     copy_tree(image, mine)
-    own = copied(vault, tmp_path / "vault")
-    with attached(mine) as medium:
-        yield own, medium
+    return copied(vault, tmp_path / "vault"), mine
+
+
+@pytest.fixture
+def on_disk(on_image: tuple[ScratchVault, Path]):
+    """A vault and its disk, attached for the whole test."""
+    vault, image = on_image
+    with attached(image) as medium:
+        yield vault, medium
