@@ -212,9 +212,7 @@ def target_list(context: typer.Context) -> int:
     return list_command(context.obj)
 
 
-@target.command(
-    "open", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
-)
+@target.command("open")
 def target_open(
     context: typer.Context,
     name: str,

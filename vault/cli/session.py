@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vault.cli.words import hint_of, message_of, speak
+from vault.cli.words import hint_of, keep_time_of, message_of, speak
 from vault.errors import CoffreError, ExitCode
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Session:
     as_json: bool = False
     language: str | None = None
     verbosity: int = 0
-    command: str = ""
+    command: str = "coffre"
 
     def settings(self) -> Settings:
         """Load the configuration, and speak its language unless another was asked for."""
@@ -40,6 +40,7 @@ class Session:
         settings = load(self.config)
         if self.language is None:
             speak(settings.site.language)
+        keep_time_of(settings.site.time_zone)
         return settings
 
     def wired(self, progress: Progress | None = None) -> Wired:

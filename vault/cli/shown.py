@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -26,6 +25,8 @@ _COLOURS = {"good": "32", "warn": "33", "bad": "31;1", "dim": "2", "strong": "1"
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _WIDTH, _WIDEST = 80, 100
 _GAP = "  "
+_NUMBER_AND_UNIT = re.compile(r"(\d) (?=(?:s|min|h|o|[kMGT]?[oB]|jours|days|nuits?|nights?)\b)")
+_TIE = "\x1f"  # stands for a space at which no line may end
 _NARROWEST = 8  # a column of words is not squeezed below this
 
 
@@ -76,22 +77,26 @@ def moment(at: datetime, zone: str | ZoneInfo) -> str:
 
 
 def width() -> int:
-    """Give the width to write for: the terminal's, 80 where there is none, never above 100."""
-    return min(max(shutil.get_terminal_size((_WIDTH, 24)).columns, 40), _WIDEST)
+    """Give the width to write for: ``COLUMNS``, or the terminal's up to 100, or 80."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns):
+        return int(columns)
+    try:
+        return min(max(os.get_terminal_size(1).columns, 40), _WIDEST)
+    except (OSError, ValueError):
+        return _WIDTH
 
 
 def wrapped(text: str, *, indent: int = 0) -> str:
     """Break a sentence at its spaces; what follows the first line is indented."""
-    # A colour has no width, and no-break spaces are not to be broken at.
-    return "\n".join(
-        textwrap.wrap(
-            text,
-            width() + _invisible(text),
-            subsequent_indent=" " * indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+    lines = textwrap.wrap(
+        _NUMBER_AND_UNIT.sub(f"\\1{_TIE}", text),
+        width() + _invisible(text),  # a colour has no width
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+    return "\n".join(lines).replace(_TIE, " ")
 
 
 def _invisible(text: str) -> int:
@@ -115,14 +120,16 @@ def _widths(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
         wide if n in right else max(_longest_word(cell) for cell in cells)
         for n, (wide, cells) in enumerate(zip(widths, columns, strict=True))
     ]
-    while sum(widths) + len(_GAP) * (len(widths) - 1) > width():
+    gaps = len(_GAP) * (len(widths) - 1)
+    fits = sum(max(few, _NARROWEST) for few in least) + gaps <= width()  # else wrapping is no help
+    while fits and sum(widths) + gaps > width():
         slack = [(wide, n) for n, wide in enumerate(widths) if wide > max(least[n], _NARROWEST)]
         if not slack:
             break
         widths[max(slack)[1]] -= 1
     # A head takes the room that is left before it wraps.
     for n, head in enumerate(heads):
-        room = width() - sum(widths) - len(_GAP) * (len(widths) - 1)
+        room = width() - sum(widths) - gaps
         if len(head) > widths[n] and len(head) - widths[n] <= room:
             widths[n] = len(head)
     return widths

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gettext
 import os
 import re
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +23,8 @@ _FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 _LEAST_LETTERS = 6  # a template of fewer letters would match anything
 _current: gettext.NullTranslations = gettext.NullTranslations()
 _spoken = "en"
+_zone = "Etc/UTC"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?[+-]\d\d:\d\d")
 
 # What a verdict, an outcome, a status or a class of disconnection is called.
 CALLED = {
@@ -68,7 +71,7 @@ PARSER = (
     "Option '{name}' does not take a value.",
     "Got unexpected extra argument(s) ({names})",
     "Invalid value for '{name}': {reason}",
-    "'{value}' is not a valid int.",
+    "Input should be a valid integer, unable to parse string as an integer",
 )
 
 
@@ -121,12 +124,25 @@ def hint_of(error: CoffreError) -> str:
     return _(error.hint_template).format(**_told(error.values)) if error.hint_template else ""
 
 
+def keep_time_of(zone: str) -> None:
+    """Show the instants inside messages on this clock from now on."""
+    global _zone  # noqa: PLW0603, one process serves one site
+    _zone = zone
+
+
 def _told(values: dict[str, Any]) -> dict[str, Any]:
-    """Tell again the values that are sentences themselves, such as the reason of a failure."""
+    """Tell again the values that are sentences themselves, and instants on the site's clock."""
     return {
-        key: retell(value) if isinstance(value, str) and " " in value else value
-        for key, value in values.items()
+        key: _value(value) if isinstance(value, str) else value for key, value in values.items()
     }
+
+
+def _value(text: str) -> str:
+    if _INSTANT.fullmatch(text):
+        from vault.cli.shown import moment
+
+        return moment(datetime.fromisoformat(text), _zone)
+    return retell(text) if " " in text else text
 
 
 # -- sentences that come finished
