@@ -144,4 +144,6 @@ def _b64(content: bytes) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(DUTIES))
+    code = serve(DUTIES)
+    sys.stderr.flush()
+    os._exit(code)  # the interpreter's own tidying takes longer than an unmount, with the door open
