@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.exports import make_hospital, make_many
-from benchmarks.figures import Figures
+from benchmarks.figures import Figures, say
 from benchmarks.medium import enter_own_mounts
 from benchmarks.nights import Bench
 from benchmarks.packs import measure_admission, measure_list
@@ -101,13 +101,13 @@ def _part(figures: Figures, name: str, measure: Callable[[], None]) -> None:
     except Exception as error:  # noqa: BLE001  # the other parts are worth having
         traceback.print_exc()
         figures.failures[name] = f"{type(error).__name__}: {error}"
-    _say(f"{name}: {time.monotonic() - began:.0f} s")
+    say(f"{name}: {time.monotonic() - began:.0f} s")
 
 
 def _hospital(bench: Bench, size: Size) -> None:
-    exports = make_hospital(bench.folder / "hospital", nights=size.nights + 1, scale=size.scale)
+    exports = make_hospital(bench.folder / "hospital", nights=size.nights, scale=size.scale)
     exports.bring(0)
-    _say(f"hospital made: {exports.size_bytes() / 1e6:.0f} MB in its first night")
+    say(f"hospital made: {exports.size_bytes() / 1e6:.0f} MB in its first night")
     bench.play_hospital(exports, rounds=size.rounds, nights=size.nights)
     try:
         bench.play_braked(exports, bytes_per_s=BRAKE_BYTES_PER_S)
@@ -138,15 +138,11 @@ def _describe(size: Size) -> None:
     load, *_ = os.getloadavg()
     print(
         f"{os.cpu_count()} processors, Linux {os.uname().release}, load {load:.1f} at the start; "
-        f"{size.rounds} round(s) of 1 + {size.nights} nights; the target is ext4 on a loop device"
+        f"{size.rounds} round(s) of {size.nights + 2} nights; the target is ext4 on a loop device"
     )
     if load > 1:
         print("This machine is busy: read ratios, not seconds.")
     print(flush=True)
-
-
-def _say(line: str) -> None:
-    print(f"· {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ HOSPITAL = {  # source: policy
     "laboratory": "laboratory",
 }
 _SEED = 2021
+_IMAGES = 12
+_IMAGES_SHARE = 0.03  # of the bytes of the night before
 _FILES = 100
 _CHANGED = 3
 _SMALL_BYTES = 16_000
@@ -61,13 +63,28 @@ class Exports:
 
 
 def make_hospital(folder: Path, *, nights: int, scale: float) -> Exports:
-    """Make the generated hospital; each night after the first brings about 3 % of new bytes."""
-    _make_nights(
-        folder,
-        nights,
-        lambda path, night: generate(str(path), seed=_SEED, night=night, scale=scale),
-    )
+    """Make the generated hospital: a first night, ``nights`` that change, one that brings images.
+
+    A night that changes brings about 3 % of new bytes, most of it text that restic packs to a
+    fifth. The last one brings 3 % of new bytes that cannot be packed, as images and archives are.
+    """
+
+    def fill(path: Path, night: int) -> None:
+        if night <= nights:
+            generate(str(path), seed=_SEED, night=night, scale=scale)
+        else:
+            _add_images(path)
+
+    _make_nights(folder, nights + 2, fill)
     return Exports(folder=folder, policies=dict(HOSPITAL))
+
+
+def _add_images(path: Path) -> None:
+    there = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    dice = random.Random(_SEED)
+    for number in range(_IMAGES):
+        content = dice.randbytes(round(there * _IMAGES_SHARE / _IMAGES))
+        _replace(path / "clinical" / "imaging" / f"study_{number:03}.dcm", content)
 
 
 def make_many(folder: Path, *, nights: int, sources: int) -> Exports:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -116,6 +117,11 @@ def seconds(value: float | None) -> str:
 def megabytes(value: float) -> str:
     """Give bytes as the tables show them."""
     return f"{value / 1e6:.1f}"
+
+
+def say(line: str) -> None:
+    """Say how far the run is; standard output is kept for the figures."""
+    print(f"· {line}", file=sys.stderr, flush=True)
 
 
 def median(values: Iterable[float]) -> float:

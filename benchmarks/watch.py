@@ -19,8 +19,8 @@ from typing import Self
 
 from benchmarks.medium import Medium
 
-_MOUNT_EVERY_S = 0.0005
-_STEP_EVERY_S = 0.004
+_MOUNT_EVERY_S = 0.002
+_STEP_EVERY_S = 0.01
 _NEWEST = "select number, step, ended_at from cycle order by number desc limit 1"
 
 
