@@ -164,7 +164,7 @@ def recover_cycles(house: House) -> tuple[int, ...]:
         house.catalogue.close_unfinished(cycle, CycleVerdict.INTERRUPTED, house.clock.now())
         house.ledger.append("cycle-died", cycle=cycle)
     house.landing.unlock_stale()
-    house.intake.adopt_dead_run()
+    house.intake.settle_dead_run()
     return dead
 
 

@@ -2,8 +2,8 @@
 
 Rule 1: a source that fails is a gap of its own; the others go on.
 Rule 2: what inspection refused is set aside before anything is snapshotted.
-Rule 3: every run of ours is announced before it starts and its files are kept as its batch when
-    it ends, well or badly: later runs build on what it left.
+Rule 3: every run of ours is announced before it starts; what it added is its batch, and what a
+    dead one left is cleared up before the next can build on it.
 Rule 4: a source whose manifest is that of its newest snapshot gets no new one.
 Source: design, section 4.
 """
@@ -144,30 +144,35 @@ class Intake:
         try:
             backup = self.landing.backup(source.reception.folder, source=source.name, parent=parent)
         except CoffreError:
-            self.adopt_dead_run()
+            self.settle_dead_run()
             raise
         self._keep_batch(cycle, source.name, backup.added, total)
         return backup.snapshot_id
 
-    def adopt_dead_run(self) -> int:
-        """Keep as a batch what a run left that never ended well; give its number of files.
+    def settle_dead_run(self) -> None:
+        """Clear up after a run that never ended well. Idempotent; nothing is done without one.
 
-        Later runs build on the packs and indexes it left, so they must be able to cross.
-        Idempotent; nothing is done when no run was announced.
+        Packs that no index names serve nobody and are removed. Once an index of the run is there
+        a later run may build on it, so all that the run left is kept as its batch.
         """
         announced = self.catalogue.fact(RUN_FACT)
         if not announced:
-            return 0
+            return
         run = json.loads(announced)
         ours = {file.path for file in self.catalogue.known_paths()}
         provisioned = {file.path for file in self.landing.list_files() if not is_carried(file.path)}
         left = self.landing.disown(ours | provisioned)
-        self._keep_batch(int(run["cycle"]), str(run["source"]), left, int(run["bytes"]))
-        if left:
-            self.ledger.append(
-                "run-adopted", cycle=run["cycle"], source=run["source"], files=len(left)
-            )
-        return len(left)
+        is_named = any(file.path.startswith("index/") for file in left)
+        removed = self.landing.sweep(() if is_named else left)
+        kept = left if is_named else ()
+        self._keep_batch(int(run["cycle"]), str(run["source"]), kept, int(run["bytes"]))
+        self.ledger.append(
+            "dead-run-settled",
+            cycle=run["cycle"],
+            source=run["source"],
+            removed=removed,
+            kept=len(kept),
+        )
 
     def _keep_batch(
         self, cycle: int, source: str, added: Sequence[RepositoryFile], total: int

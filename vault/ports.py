@@ -120,6 +120,10 @@ class LandingRepository(Protocol):
         """Forget the snapshots that are not in ``before``; give what else is new there."""
         ...
 
+    def sweep(self, files: Sequence[RepositoryFile]) -> int:
+        """Remove files that a dead run left and no index names, and what it was writing."""
+        ...
+
     def unlock_stale(self) -> None:
         """Remove the locks that dead restics left; RepositoryLocked when one is not dead."""
         ...

@@ -6,9 +6,11 @@ Rule 2: files are opened without following links and judged after the opening.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ from vault.results import Refusal, RepositoryFile
 
 _CHUNK = 4 << 20
 _THREADS = 2  # hashing lets go of the interpreter's lock; more threads only seek more
+_TEMPORARY = re.compile(rb"[0-9a-f]{64}-tmp-[0-9]+")
 _LIMIT_BYTES = 1 << 20  # of config and of a key file, which hold a few hundred bytes
 
 
@@ -72,6 +75,32 @@ def _read(path: bytes) -> bytes:
         return os.read(fd, _LIMIT_BYTES)
     finally:
         os.close(fd)
+
+
+def sweep(repository: bytes, files: Sequence[RepositoryFile]) -> int:
+    """Remove files of a run that died, and what restic was still writing; give their number.
+
+    The caller holds the vault's lock and made sure that no index names the files.
+    """
+    doomed = [os.path.join(repository, file.path.encode()) for file in files]
+    doomed += list(_half_written(repository))
+    for path in doomed:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    return len(doomed)
+
+
+def _half_written(repository: bytes) -> Iterator[bytes]:
+    """Give the temporary files of restic's local backend: a lawful name, ``-tmp-``, digits."""
+    shards = [b"data/%02x" % n for n in range(256)]
+    for folder in (*shards, b"index", b"snapshots", b"keys", b"data"):
+        try:
+            things = list(os.scandir(os.path.join(repository, folder)))
+        except FileNotFoundError:
+            continue
+        for thing in things:
+            if _TEMPORARY.fullmatch(thing.name) and thing.is_file(follow_symlinks=False):
+                yield thing.path
 
 
 def settle(repository: bytes) -> None:

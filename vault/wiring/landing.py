@@ -52,6 +52,10 @@ class PinnedLanding(LandingRepository):
         """Forget the snapshots that are not in ``before``; give what else is new there."""
         return self._disown(before) or ()
 
+    def sweep(self, files: Sequence[RepositoryFile]) -> int:
+        """Remove what a run that died left and nothing names."""
+        return content.sweep(self.folder, files)
+
     def settle(self) -> None:
         """Sync the landing's file system."""
         content.settle(self.folder)

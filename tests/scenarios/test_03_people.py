@@ -1,0 +1,169 @@
+"""Scenario 3. Goal: red button, locks, clocks and secrets hold against people and accidents."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.rigs.judge import files_of
+from tests.rigs.vaults import ScratchVault, write_file
+from vault.clock import SystemClock
+from vault.ledger import Ledger
+
+
+def ledger_of(vault: ScratchVault) -> list[dict]:
+    path = vault.state / "ledger" / "ledger.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+# -- the red button
+
+
+def test_red_button_holds_until_another_person_releases(held: ScratchVault) -> None:
+    """Nothing runs, nothing opens; who pressed cannot release; both are in the ledger."""
+    held.coffre("secure", "--reason", "odd mail", "--by", "Ana").ok()
+    assert held.run().code == 6
+    assert held.coffre("status").code == 6
+    opened = held.coffre("target", "open", "trial", "--for", "1m", "--reason", "x", "--", "true")
+    assert opened.code == 6
+    assert held.coffre("release", "--by", " ana ").code == 2
+    assert held.run().code == 6
+    held.coffre("release", "--by", "Bo").ok()
+    held.run().ok()
+    kinds = [entry["kind"] for entry in ledger_of(held)]
+    assert kinds.index("secured") < kinds.index("released")
+
+
+def test_red_button_stops_a_night_that_runs(held: ScratchVault) -> None:
+    """The running night is ended, its doors shut; the button's command says so."""
+    for n in range(40):
+        path = os.fsencode(held.exports("hr") / f"big-{n}.bin")
+        write_file(path, os.urandom(2 << 20))
+    night = held.start("run", "--now")
+    lock = held.state / "lock"
+    deadline = time.monotonic() + 30
+    while str(night.pid) not in lock.read_text() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    pressed = held.coffre("secure", "--reason", "ransom note", "--by", "Ana").ok()
+    out, err = night.communicate(timeout=60)
+    assert pressed.document["status"] == "secured"
+    assert set(pressed.document["doors"].values()) == {"shut"}
+    assert night.returncode in (6, 130, -9), (night.returncode, out, err)
+    held.coffre("release", "--by", "Bo").ok()
+    held.run().ok()
+
+
+# -- one at a time
+
+
+def test_a_second_night_is_refused_while_one_runs(held: ScratchVault) -> None:
+    """Fault 66, seen from the command: it says who holds the vault, and touches nothing."""
+    import fcntl
+
+    with (held.state / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second = held.run()
+    assert second.code == 1
+    assert second.document["error"]["reference"] == "already-running"
+
+
+# -- clocks
+
+
+def test_fault_70_a_clock_behind_the_ledger_stops_the_night(held: ScratchVault) -> None:
+    """Nothing is ordered by wall time, and nothing runs on a clock that is plainly wrong."""
+
+    class Ahead(SystemClock):
+        def now(self) -> datetime:
+            return datetime.now(UTC) + timedelta(days=365)
+
+    Ledger(held.state / "ledger" / "ledger.jsonl", Ahead()).append("from-the-future")
+    refused = held.run()
+    assert refused.code == 1
+    assert refused.document["error"]["reference"] == "clock-behind"
+
+
+# -- a full disk under the state
+
+
+@pytest.mark.root
+def test_fault_74_no_door_opens_when_the_state_has_no_room(
+    held: ScratchVault, tmp_path: Path
+) -> None:
+    """A small file system under the state: the night does not begin, and says what is missing."""
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", small], check=True)
+    try:
+        shutil.copytree(held.folder, small / "vault", symlinks=True)
+        vault = ScratchVault(folder=small / "vault", recovery_password=held.recovery_password)
+        vault.grow(2)
+        before = files_of(vault.trial)
+        night = vault.run()
+        assert night.code == 1
+        assert night.document["error"]["reference"] == "no-space"
+        assert files_of(vault.trial) == before
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+# -- words and secrets
+
+
+@pytest.mark.parametrize(
+    "word", ["$(touch pwned)", "`touch pwned`", "; touch pwned", "-x", "--json", "a\nb", "%s{0}"]
+)
+def test_fault_76_no_word_of_a_person_reaches_a_shell(held: ScratchVault, word: str) -> None:
+    """Reasons and names are words: recorded as they were said, run by nobody."""
+    held.coffre("secure", f"--reason={word}", "--by=Ana").ok()
+    held.coffre("release", f"--by=Bo {word}").ok()
+    assert not list(held.folder.rglob("pwned"))
+    reasons = [e["body"]["reason"] for e in ledger_of(held) if e["kind"] == "secured"]
+    assert reasons == [word]
+
+
+def test_fault_76_a_path_that_looks_like_an_option_is_a_path(
+    held: ScratchVault, tmp_path: Path
+) -> None:
+    """After two dashes nothing is an option any more, down to restic."""
+    to = tmp_path / "back"
+    held.coffre("restore", "hr", "--to", str(to), "--", "-rf", "back\\slash [a]*?.txt").ok()
+    assert {path for path, _ in files_of(to)} == {b"-rf", b"back\\slash [a]*?.txt"}
+
+
+def test_fault_77_no_secret_is_in_an_argument_an_environment_or_a_record(
+    held: ScratchVault,
+) -> None:
+    """While a night runs its processes are read from outside; afterwards everything it wrote."""
+    secret = held.password
+    recovery = held.recovery_password.encode()
+    held.grow(2)
+    night = held.start("run", "--now")
+    seen = 0
+    while night.poll() is None:
+        for process in Path("/proc").glob("[0-9]*"):
+            for name in ("cmdline", "environ"):
+                try:
+                    content = (process / name).read_bytes()
+                except OSError:
+                    continue
+                seen += b"restic" in content
+                assert secret not in content
+                assert recovery not in content
+    out, err = night.communicate()
+    assert night.returncode == 0, err
+    assert seen, "no restic was seen running: nothing was shown"
+    for path in held.state.rglob("*"):
+        if path.is_file() and "data" not in path.relative_to(held.state).parts[:2]:
+            content = path.read_bytes()
+            assert secret not in content, path
+            assert recovery not in content, path
+    assert secret.decode() not in out + err
