@@ -91,7 +91,7 @@ class Intake:
         assert collected.pull is not None
         source = collected.night_source
         self.progress.step("inspect", source.name)
-        inspection = inspect_pull(collected.previous, collected.pull)
+        inspection = inspect_pull(collected.previous, collected.pull, source.policy)
         shown = inspection.reasons + _shown_refusals(collected.pull)
         if inspection.judgement is Judgement.EMPTY:
             return SourceVerdict.EMPTY, shown

@@ -204,6 +204,8 @@ def _show_result(session: Session, wired: Wired, result: CycleResult) -> int:
     session.say(_target_table(result.targets))
     _show_reasons(session, result)
     _show_gaps(session, wired)
+    if session.verbosity > 0:
+        _show_evidence(session, wired)
     session.say()
     for line in _door_lines(wired, result):
         session.say(wrapped(line))
@@ -275,6 +277,14 @@ def _show_reasons(session: Session, result: CycleResult) -> None:
 
 def _about(name: str, text: str) -> str:
     return _("{what}: {text}").format(what=name, text=text)
+
+
+def _show_evidence(session: Session, wired: Wired) -> None:
+    """Say by what each door was proven shut."""
+    session.say()
+    for name, report in wired.airlock.proofs.items():
+        told = f"{_(str(report.disconnection))}; {'; '.join(report.evidence)}"
+        session.say(wrapped(_about(name, told), indent=4))
 
 
 def _show_gaps(session: Session, wired: Wired) -> None:

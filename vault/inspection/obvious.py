@@ -9,10 +9,11 @@ Source: ``docs/decisions/`` and the public notes on ransomware marks of the case
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vault.policy import Policy
 from vault.results import ManifestEntry, Pull
 
 # Notes that the families which struck hospitals leave beside what they encrypted.
@@ -27,8 +28,6 @@ _MARKED = re.compile(
     rb"(?i)\.(?:locked|encrypted|crypt(?:ed)?|lockbit|ryk|ryuk|conti|hive|medusa|akira|phobos|"
     rb"clop|cl0p|blackcat|rhysida|babuk|makop|dharma|wncry|avos2?|blacksuit)$"
 )
-_GONE_SHARE = 0.5  # more than half of the files gone since the last export is worth a warning
-_GONE_LEAST = 10
 
 
 class Judgement(StrEnum):
@@ -48,8 +47,15 @@ class Inspection:
     reasons: tuple[str, ...] = ()
 
 
-def inspect_pull(previous: Sequence[ManifestEntry], pull: Pull) -> Inspection:
-    """Judge a pull against the manifest before it."""
+def inspect_pull(previous: Sequence[ManifestEntry], pull: Pull, policy: Policy) -> Inspection:
+    """Judge a pull against the manifest before it and the bounds of its policy."""
+    if len(pull.refused) > policy.max_refusals:
+        reason = (
+            f"{len(pull.refused)} thing(s) that may not be taken, {policy.max_refusals} allowed"
+        )
+        return Inspection(judgement=Judgement.REFUSED, reasons=(reason,))
+    if not pull.entries and policy.allow_empty:
+        return Inspection(judgement=Judgement.WARNED, reasons=("empty, as its policy allows",))
     if not pull.entries:
         return Inspection(judgement=Judgement.EMPTY, reasons=(_why_empty(pull),))
     if not any(entry.size_bytes for entry in pull.entries):
@@ -59,9 +65,24 @@ def inspect_pull(previous: Sequence[ManifestEntry], pull: Pull) -> Inspection:
         )
     if marks := _ransom_marks(pull.entries):
         return Inspection(judgement=Judgement.REFUSED, reasons=marks)
-    warnings = _warnings(previous, pull)
+    warnings = _warnings(previous, pull, policy)
     judgement = Judgement.WARNED if warnings else Judgement.ACCEPTED
     return Inspection(judgement=judgement, reasons=warnings)
+
+
+def _shrunk(previous: Sequence[ManifestEntry], pull: Pull, allowed_percent: int) -> Iterator[str]:
+    """Say how much less there is than at the last export, when it is more than is allowed."""
+    sizes = {
+        "files": (len(previous), len(pull.entries)),
+        "bytes": (_bytes(previous), _bytes(pull.entries)),
+    }
+    for unit, (before, now) in sizes.items():
+        if before and (before - now) * 100 > allowed_percent * before:
+            yield f"shrunk: {now} {unit}, {before} at the last export"
+
+
+def _bytes(entries: Sequence[ManifestEntry]) -> int:
+    return sum(entry.size_bytes for entry in entries)
 
 
 def _why_empty(pull: Pull) -> str:
@@ -84,11 +105,8 @@ def _ransom_marks(entries: Sequence[ManifestEntry]) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _warnings(previous: Sequence[ManifestEntry], pull: Pull) -> tuple[str, ...]:
-    reasons = []
-    gone = len(pull.deleted)
-    if previous and gone >= _GONE_LEAST and gone > _GONE_SHARE * len(previous):
-        reasons.append(f"{gone} of {len(previous)} files are gone since the last export")
+def _warnings(previous: Sequence[ManifestEntry], pull: Pull, policy: Policy) -> tuple[str, ...]:
+    reasons = list(_shrunk(previous, pull, policy.max_shrink_percent))
     empty = sum(not entry.size_bytes for entry in pull.entries)
     if empty:
         reasons.append(f"{empty} file(s) without content")
