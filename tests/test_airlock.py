@@ -197,3 +197,23 @@ def test_red_button_is_seen_by_a_night_that_already_runs(small: Small) -> None:
     small.store.button = Pressed(by="Ana", reason="x", at=small.clock.now())
     with pytest.raises(Secured), small.airlock.vault_open(opening(small)):
         pytest.fail("it opened")
+
+
+def test_an_opening_whose_process_died_is_ended_with_a_bound(small: Small) -> None:
+    """How long it lasted is not known; that it was, and at most how long, is."""
+    small.catalogue.openings[1] = None
+    small.airlock.recover()
+    exposure = small.catalogue.openings[1]
+    assert exposure is not None
+    assert exposure.seconds == 60
+    assert "opening-died" in dict(small.ledger.entries)
+
+
+def test_an_opening_that_died_stays_open_in_the_records_until_its_door_is_proven_shut(
+    small: Small,
+) -> None:
+    """No proof, no end."""
+    small.catalogue.openings[1] = None
+    small.vault.dumb = True
+    small.airlock.recover()
+    assert small.catalogue.openings[1] is None

@@ -100,6 +100,7 @@ class Airlock:
         self._settle(reports.values(), reason="recovery")
         if pressed and self._state is State.LOCKED:
             self._move(Event.SECURE, reason=pressed.reason)
+        self._close_dead_openings()
         recovery = Recovery(found=found, shut=reports)
         if recovery.was_needed or self._state is State.DEGRADED:
             self.ledger.append(
@@ -109,6 +110,30 @@ class Airlock:
                 doors={name: _evidence(report) for name, report in reports.items()},
             )
         return recovery
+
+    def _close_dead_openings(self) -> None:
+        """End the openings whose process died; how long they lasted is known as a bound only."""
+        for opening in self.catalogue.unclosed_openings():
+            report = self.proofs.get(opening.target)
+            if report is None or not report.is_shut:
+                continue
+            at_most_s = max(0.0, (self.clock.now() - opening.opened_at).total_seconds())
+            exposure = Exposure(
+                target=opening.target,
+                opening=opening.number,
+                purpose=opening.purpose,
+                writing=opening.writing,
+                seconds=at_most_s,
+                opened_at=opening.opened_at,
+                shut=report,
+            )
+            self.catalogue.close_opening(opening.number, exposure)
+            self.ledger.append(
+                "opening-died",
+                opening=opening.number,
+                target=opening.target,
+                at_most_s=round(at_most_s, 3),
+            )
 
     def _shut_all(self, reason: str) -> dict[str, ShutReport]:
         reports = {"production": self._shut_production(reason)}

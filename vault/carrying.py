@@ -120,8 +120,8 @@ class Carrier:
     def carry(self, target: TargetRecord, night: Night) -> TargetResult:
         """Bring one target up to date; DoorUnproven, Interrupted and Secured pass through."""
         trip = _Trip(target=target, night=night, proof=self.airlock.proofs.get(target.name))
-        trip.new_files = self._count_new(target, night)
-        if trip.new_files == 0:
+        trip.new = self._find_new(target, night)
+        if trip.new is not None and not trip.new:
             trip.has_nothing_new = True
             return trip.result(None)
         try:
@@ -135,13 +135,13 @@ class Carrier:
         self._keep(trip)
         return trip.result(self.catalogue.measured_rate(target.name))
 
-    def _count_new(self, target: TargetRecord, night: Night) -> int | None:
-        """Count what the target's last complete cycle does not name; None when it has none."""
+    def _find_new(self, target: TargetRecord, night: Night) -> list[RepositoryFile] | None:
+        """Give what the target's last complete cycle does not name; None when it has none."""
         holds = self.catalogue.holds(target.name)
         complete = [cycle for cycle, hold in holds.items() if hold.complete]
         if not complete:
             return None
-        return sum(1 for _ in lacking(night.files, self.catalogue.landing_list(max(complete))))
+        return list(lacking(night.files, self.catalogue.landing_list(max(complete))))
 
     def _cross(self, trip: _Trip) -> None:
         """Open, believe, carry, publish; the airlock shuts on every way out."""
@@ -346,7 +346,7 @@ class _Trip:
     error: CoffreError | None = None
     proof: ShutReport | None = None  # before the night, for a door that is not opened
     has_nothing_new: bool = False
-    new_files: int | None = None  # None: no cycle is complete there yet
+    new: list[RepositoryFile] | None = None  # None: no cycle is complete there yet
 
     def result(self, rate: float | None) -> TargetResult:
         """Say what it came to."""
@@ -355,6 +355,9 @@ class _Trip:
         shut = exposure.shut if exposure else self.proof
         outcome, reasons = self._outcome(report)
         left = report.left_bytes
+        if self.report is None and outcome is TargetOutcome.PARTIAL:  # the kernel shut: count all
+            files = self.night.files if self.new is None else self.new
+            left = sum(file.size_bytes for file in files)
         return TargetResult(
             name=self.target.name,
             outcome=outcome,
@@ -387,7 +390,7 @@ class _Trip:
             return TargetOutcome.PARTIAL, (
                 f"the window ends: {report.left_files} file(s) are left for the next one",
             )
-        gone = 0 if self.new_files is None else report.wanted_files - self.new_files
+        gone = 0 if self.new is None else report.wanted_files - len(self.new)
         if gone > 0:
             return TargetOutcome.ADMITTED, (
                 f"{gone} file(s) that crossed before were gone from the medium: carried again",

@@ -132,7 +132,7 @@ def run_night(house: House, plan: Plan) -> CycleResult:
     the result, and both doors were shut and asked.
     """
     _recover(house)
-    _preflight(house)
+    _begin_or_tell(house, plan)
     started_at = house.clock.now()
     cycle = house.catalogue.begin_cycle(started_at, forced=plan.forced)
     house.ledger.append(
@@ -180,6 +180,23 @@ def _recover(house: House) -> None:
             hint="what does coffre doctor say of the doors?",
         )
     recover_cycles(house)
+
+
+def _begin_or_tell(house: House, plan: Plan) -> None:
+    """Look before the night; one that may not begin is a failed night, recorded as such.
+
+    With a wrong clock nothing is recorded: an entry would make the wrong time the newest.
+    """
+    try:
+        _preflight(house)
+    except (ClockError, Secured):
+        raise
+    except CoffreError as error:
+        cycle = house.catalogue.begin_cycle(house.clock.now(), forced=plan.forced)
+        running = _Running(cycle=cycle, plan=plan, started_at=house.clock.now())
+        running.reasons.append(str(error))
+        _end(house, running, failed=True)
+        raise
 
 
 def _preflight(house: House) -> None:

@@ -107,6 +107,19 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningRecord:
+    """One opening of a vault door, announced before the door moved."""
+
+    number: int
+    target: str
+    purpose: str
+    writing: bool
+    cycle: int | None
+    opened_at: datetime
+    exposure: Exposure | None  # None while it was not closed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedHead:
     """The newest head we published on a target, as far as we know."""
 
@@ -220,6 +233,10 @@ class CataloguePort(Protocol):
         opened_at: datetime,
     ) -> int:
         """Announce an opening before the door moves; give its number."""
+        ...
+
+    def unclosed_openings(self) -> Sequence[OpeningRecord]:
+        """Give the openings that were announced and never closed."""
         ...
 
     def close_opening(self, number: int, exposure: Exposure) -> None:

@@ -25,7 +25,7 @@ from typing import Self
 
 from vault.errors import ConfigError, LockHeld
 from vault.records import AirlockRecord, Pressed
-from vault.state import State
+from vault.state import State, status_of
 
 AIRLOCK = "airlock.json"
 SECURED = "secured.json"
@@ -69,6 +69,17 @@ class StateFolder:
             "reason": record.reason,
         }
         write_json(os.path.join(self.folder, AIRLOCK), document)
+        self._tell_public(record.state)
+
+    def _tell_public(self, state: State) -> None:
+        """Keep the public status true while a night runs; never in the way of the state itself."""
+        path = os.path.join(self.folder, PUBLIC, STATUS)
+        with contextlib.suppress(OSError, ValueError, ConfigError):
+            public = _read_json(path)
+            if public is not None:
+                told = {**public, "status": str(status_of(state)), "pid": os.getpid()}
+                mode = _PUBLIC_FILE_MODE
+                write_json(path, told, mode=mode, group=self._gid(), is_durable=False)
 
     def pressed(self) -> Pressed | None:
         """Give the red button's record; one that cannot be read counts as pressed."""
@@ -188,9 +199,14 @@ class VaultLock:
 
 
 def write_json(
-    path: str, document: Mapping[str, object], *, mode: int = 0o600, group: int | None = None
+    path: str,
+    document: Mapping[str, object],
+    *,
+    mode: int = 0o600,
+    group: int | None = None,
+    is_durable: bool = True,
 ) -> None:
-    """Replace a small JSON file durably; ``mode`` is set before the content has a name."""
+    """Replace a small JSON file whole; ``mode`` is set before the content has a name."""
     content = json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
     aside = f"{path}.new"
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
@@ -201,11 +217,13 @@ def write_json(
         view = memoryview(content)
         while view:
             view = view[os.write(fd, view) :]
-        os.fsync(fd)
+        if is_durable:
+            os.fsync(fd)
     finally:
         os.close(fd)
     os.rename(aside, path)
-    _sync_folder(os.path.dirname(path))
+    if is_durable:
+        _sync_folder(os.path.dirname(path))
 
 
 def _read_json(path: str) -> dict[str, object] | None:

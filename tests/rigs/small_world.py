@@ -15,7 +15,7 @@ from typing import Any
 from vault.airlock import Airlock
 from vault.errors import LedgerError
 from vault.ports import Medium
-from vault.records import AirlockRecord, LedgerHead, Pressed
+from vault.records import AirlockRecord, LedgerHead, OpeningRecord, Pressed
 from vault.results import Disconnection, DoorProof, Exposure, ShutReport
 
 MEDIUM = Medium(device="none", uuid="u", fs_type="ext4", size_bytes=1)
@@ -178,6 +178,21 @@ class Catalogue:
     def announce_opening(self, target: str, purpose: str, **_: object) -> int:
         self.openings[len(self.openings) + 1] = None
         return len(self.openings)
+
+    def unclosed_openings(self) -> list[OpeningRecord]:
+        return [
+            OpeningRecord(
+                number=number,
+                target="disk",
+                purpose="carry",
+                writing=True,
+                cycle=None,
+                opened_at=datetime(2026, 1, 5, 0, 59, tzinfo=UTC),
+                exposure=None,
+            )
+            for number, exposure in self.openings.items()
+            if exposure is None
+        ]
 
     def close_opening(self, number: int, exposure: Exposure) -> None:
         self.openings[number] = exposure

@@ -167,3 +167,31 @@ def test_fault_77_no_secret_is_in_an_argument_an_environment_or_a_record(
             assert secret not in content, path
             assert recovery not in content, path
     assert secret.decode() not in out + err
+
+
+# -- what was not begun is told
+
+
+def test_a_night_that_could_not_begin_is_the_last_night(held: ScratchVault) -> None:
+    """A refused preflight is a failed night in status and gaps, not silence."""
+    (held.landing / "keys" / ("e" * 64)).write_bytes(b"{}")
+    assert held.run().code == 1
+    last = held.coffre("status").document["last_cycle"]
+    assert last["verdict"] == "failed"
+    assert last["cycle"] == 2
+
+
+def test_a_vault_left_open_by_a_death_never_reads_locked(held: ScratchVault) -> None:
+    """Until a start has proven it shut, status says degraded; then the record is whole."""
+    path = held.state / "airlock.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "state": "carrying", "target": "trial"}))
+    public = held.state / "public" / "status.json"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    told = json.loads(public.read_text()) | {"status": "unlocked", "pid": gone.pid}
+    public.write_text(json.dumps(told))
+    assert held.coffre("status").code == 5
+    held.run().ok()
+    assert held.coffre("status").ok().document["status"] == "locked"
+    assert any(entry["kind"] == "recovered" for entry in ledger_of(held))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vault.catalogue.records import LastAdmission, OpeningRecord
+from vault.catalogue.records import LastAdmission
 
 if TYPE_CHECKING:
     from vault.catalogue.catalogue import Catalogue
 
-__all__ = ["Catalogue", "LastAdmission", "OpeningRecord"]
+__all__ = ["Catalogue", "LastAdmission"]
 
 
 def __getattr__(name: str) -> object:

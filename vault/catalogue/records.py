@@ -15,20 +15,7 @@ from vault.results import SnapshotRecord, TargetRecord
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from vault.results import Exposure, TargetOutcome
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpeningRecord:
-    """One opening of a vault door, announced before the door moved."""
-
-    number: int
-    target: str
-    purpose: str
-    writing: bool
-    cycle: int | None
-    opened_at: datetime
-    exposure: Exposure | None  # None while it was not closed
+    from vault.results import TargetOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +30,6 @@ class LastAdmission:
 __all__ = [
     "Hold",
     "LastAdmission",
-    "OpeningRecord",
     "PublishedHead",
     "SnapshotRecord",
     "TargetRecord",

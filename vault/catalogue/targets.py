@@ -14,13 +14,13 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vault.catalogue.database import Database
-from vault.catalogue.records import LastAdmission, OpeningRecord
+from vault.catalogue.records import LastAdmission
 from vault.catalogue.schema import cycle as cycle_table
 from vault.catalogue.schema import cycle_target, target_head, target_hold
 from vault.catalogue.schema import opening as opening_table
 from vault.catalogue.schema import target as target_table
 from vault.errors import CatalogueError
-from vault.records import Hold, PublishedHead
+from vault.records import Hold, OpeningRecord, PublishedHead
 from vault.results import (
     Disconnection,
     DoorProof,

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def init_command(session: Session, folder: str | None) -> int:
-    """Make what the configuration names and is missing; run twice it changes nothing."""
+    """Make what the configuration names and is missing, or, where there is none, an example.
+
+    Run twice it changes nothing.
+    """
     from vault.wiring.making import make_vault, place_configuration
 
     if folder is not None and session.config is not None:
@@ -29,17 +32,19 @@ def init_command(session: Session, folder: str | None) -> int:
     made = place_configuration(session.config)
     session.config = made.config
     if made.is_new:
-        line = _("Made {path}: read it, name your exports and targets in it.")
+        line = _("Made {path}: name your exports and targets in it, then coffre init again.")
         session.say(line.format(path=made.config))
+        # The example names a hospital that does not exist: no keys are made for it.
+        return session.emit({"made": [*made.paths], "repository_id": None, "vault_key": None})
     wired = session.wired()
     founded = make_vault(wired)
     publish(wired)
     if founded.sheet is not None and not session.as_json:
         _print_sheet(session, wired, founded.sheet)
-    if not founded.made and founded.sheet is None and not made.is_new:
+    if not founded.made and founded.sheet is None:
         session.say(_("Nothing is missing; nothing was changed."))
     members: dict[str, object] = {
-        "made": [*made.paths, *founded.made],
+        "made": [*founded.made],
         "repository_id": wired.catalogue.fact("repository_id"),
         "vault_key": wired.key.public.to_text(),
     }

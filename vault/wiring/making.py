@@ -53,7 +53,9 @@ def place_configuration(path: str | None) -> Placed:
         return Placed(config=config, is_new=False)
     folder = os.path.dirname(config)
     try:
-        os.makedirs(folder, mode=0o755, exist_ok=True)
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
+            os.chmod(folder, 0o755)  # noqa: S103, the umask would shut it to the state group
         shutil.copyfile(shipped("vault.example.yaml"), config)
         os.chmod(config, 0o644)
     except OSError as error:
