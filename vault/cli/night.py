@@ -62,9 +62,9 @@ def run_command(
             try:
                 result = run_night(wired.house, plan)
             except (DoorUnproven, Secured) as error:
-                publish(wired)
                 return _not_begun(session, wired, error)
-            publish(wired)
+            finally:
+                publish(wired)
     return _show_result(session, wired, result)
 
 
