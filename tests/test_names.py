@@ -36,7 +36,17 @@ def test_nfc_and_nfd_stay_two_names() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [b"", b"/etc/shadow", b"../x", b"a/../../x", b"a//b", b"./a", b"a\0b", b"n" * 256, b"a/" * 2048],
+    [
+        b"",
+        b"/etc/shadow",
+        b"../x",
+        b"a/../../x",
+        b"a//b",
+        b"./a",
+        b"a\0b",
+        b"n" * 256,
+        b"a/" * 2048,
+    ],
 )
 def test_a_name_that_would_leave_or_bend_its_folder_is_refused(path: bytes) -> None:
     """Fault 18: such a name is refused, not mended."""

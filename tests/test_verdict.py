@@ -19,9 +19,7 @@ from vault.verdict import PRECEDENCE, judge, worst
 SAVED = SourceResult(name="a", verdict=SourceVerdict.SAVED)
 
 
-def of(
-    sources: list[SourceVerdict], targets: list[TargetOutcome], **more: bool
-) -> CycleVerdict:
+def of(sources: list[SourceVerdict], targets: list[TargetOutcome], **more: bool) -> CycleVerdict:
     return judge(
         status=VaultStatus.LOCKED,
         sources=[SourceResult(name=str(n), verdict=v) for n, v in enumerate(sources)],

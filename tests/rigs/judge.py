@@ -81,27 +81,89 @@ def wait_free(device: str, *, timeout_s: float = 1.0) -> float:
 
 @contextlib.contextmanager
 def opened(target: Path, scratch: Path) -> Iterator[Path]:
-    """Give a medium's root, read-only: of a folder, a block device or an image."""
+    """Give what a medium holds: the folder itself, or a copy from a block device or an image.
+
+    The medium is mounted read-only in a namespace of its own and copied out, because a mount in
+    this one would be pinned by whoever clones it meanwhile, and the device with it.
+    """
     if target.is_dir():
         yield target
         return
-    where = Path(tempfile.mkdtemp(prefix="judge-", dir=scratch))
-    with contextlib.ExitStack() as undo:
-        device = str(target)
-        if not target.is_block_device():
-            device = _command("losetup", "-r", "-f", "--show", str(target))
-            undo.callback(_command, "losetup", "-d", device)
+    with (
+        tempfile.TemporaryDirectory(prefix="judge-", dir=scratch) as folder,
+        _device(target) as device,
+    ):
+        where, copy = Path(folder, "mnt"), Path(folder, "copy")
+        where.mkdir()
         kind = _command("blkid", "-p", "-o", "value", "-s", "TYPE", device)
         quiet = {"ext4": "noload", "xfs": "norecovery", "btrfs": "rescue=nologreplay"}[kind]
-        _command("mount", "-o", f"ro,nodev,nosuid,noexec,{quiet}", device, str(where))
-        undo.callback(_command, "umount", str(where))
-        yield where
+        options = f"ro,nodev,nosuid,noexec,{quiet}"
+        script = 'mount -o "$1" "$2" "$3" && cp -a "$3" "$4" && umount "$3"'
+        words = ("sh", "-c", script, "sh", options, device, str(where), str(copy))
+        _command("unshare", "--mount", "--propagation", "private", *words)
+        yield copy
+
+
+@contextlib.contextmanager
+def _device(target: Path) -> Iterator[str]:
+    if target.is_block_device():
+        yield str(target)
+        return
+    device = _command("losetup", "-r", "-f", "--show", str(target))
+    try:
+        yield device
+    finally:
+        _command("losetup", "-d", device)
 
 
 def _command(*argv: str) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{argv}: {done.stderr}"
     return done.stdout.strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was found on a target."""
+
+    problems: tuple[str, ...]
+    states: frozenset[tuple[str, Files]]  # source, and what a snapshot of it restores to
+
+
+def look(
+    target: Path,
+    password: bytes,
+    *,
+    scratch: Path,
+    history: Mapping[str, Collection[Files]],
+    restic: str = "restic",
+) -> Seen:
+    """Judge a target without Coffre.
+
+    Every file's content is its name; ``restic check --read-data`` is content; every snapshot
+    listed restores, and what it restores is one of the states its source ever had.
+    """
+    states = set()
+    with opened(target, scratch) as root:
+        repository = root / "repository"
+        problems = [*misnamed(repository)]
+        checked = run_restic(
+            restic, repository, password, "check", "--read-data", "--no-lock", check=False
+        )
+        if checked.returncode:
+            problems.append(f"check: {checked.stderr.strip()[-1000:]}")
+        for snapshot in list_snapshots(repository, password, restic=restic):
+            name = f"{snapshot.source} {snapshot.snapshot_id[:8]}"
+            try:
+                files = _restored(snapshot.snapshot_id, repository, password, restic, scratch)
+            except AssertionError as error:
+                problems.append(f"{name} does not restore: {str(error)[-1000:]}")
+                continue
+            states.add((snapshot.source, files))
+            # The vault's own snapshots have no history.
+            if files not in history.get(snapshot.source, [files]):
+                problems.append(f"{name} restores to what its source never was")
+    return Seen(problems=tuple(problems), states=frozenset(states))
 
 
 def soundness(
@@ -112,22 +174,9 @@ def soundness(
     history: Mapping[str, Collection[Files]],
     restic: str = "restic",
 ) -> list[str]:
-    """Judge a target without Coffre; give what is wrong with it, nothing when it is sound.
-
-    Every file's content is its name; ``restic check --read-data`` is content; every snapshot
-    listed restores, and what it restores is one of the states its source ever had.
-    """
-    with opened(target, scratch) as root:
-        repository = root / "repository"
-        problems = [*misnamed(repository)]
-        checked = run_restic(
-            restic, repository, password, "check", "--read-data", "--no-lock", check=False
-        )
-        if checked.returncode:
-            problems.append(f"check: {checked.stderr.strip()[-1000:]}")
-        for snapshot in list_snapshots(repository, password, restic=restic):
-            problems += _judge_snapshot(snapshot, repository, password, restic, scratch, history)
-    return problems
+    """Give what is wrong with a target, nothing when it is sound; see ``look``."""
+    seen = look(target, password, scratch=scratch, history=history, restic=restic)
+    return list(seen.problems)
 
 
 def misnamed(repository: Path) -> Iterator[str]:
@@ -158,21 +207,11 @@ def list_snapshots(repository: Path, password: bytes, *, restic: str = "restic")
     return found
 
 
-def _judge_snapshot(
-    snapshot: Listed,
-    repository: Path,
-    password: bytes,
-    restic: str,
-    scratch: Path,
-    history: Mapping[str, Collection[Files]],
-) -> Iterator[str]:
+def _restored(
+    snapshot_id: str, repository: Path, password: bytes, restic: str, scratch: Path
+) -> Files:
     with tempfile.TemporaryDirectory(prefix="judge-", dir=scratch) as to:
-        words = ("restore", snapshot.snapshot_id, "--no-lock", "--target", to)
-        done = run_restic(restic, repository, password, *words, check=False)
-        name = f"{snapshot.source} {snapshot.snapshot_id[:8]}"
-        if done.returncode:
-            yield f"{name} does not restore: {done.stderr.strip()[-1000:]}"
-            return
-        lawful = history.get(snapshot.source)  # the vault's own snapshots have no history
-        if lawful is not None and files_of(Path(to, "data")) not in lawful:
-            yield f"{name} restores to what its source never was"
+        run_restic(
+            restic, repository, password, "restore", snapshot_id, "--no-lock", "--target", to
+        )
+        return files_of(Path(to, "data"))
