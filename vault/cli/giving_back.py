@@ -11,7 +11,7 @@ from vault.cli.progress import make_progress
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, size, table, wrapped
 from vault.cli.standing import publish
-from vault.cli.words import _, called, retell
+from vault.cli.words import _, called, plural, retell
 from vault.errors import ExitCode, UsageError
 from vault.names import printable, to_json
 
@@ -133,11 +133,11 @@ def _show(session: Session, wired: Wired, restored: Restored) -> int:
             },
             code,
         )
-    line = _("{source}, night {cycle}: {files} files, {size} restored in {seconds} from {origin}.")
+    line = _("{source}, night {cycle}: {files}, {size}, restored in {seconds} from {origin}.")
     told = line.format(
         source=restored.source,
         cycle=restored.snapshot.cycle,
-        files=restored.files,
+        files=plural("{count} file", "{count} files", restored.files),
         size=size(restored.bytes),
         seconds=seconds(restored.duration_s),
         origin=called(restored.origin),
