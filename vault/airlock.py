@@ -51,6 +51,7 @@ class Opening:
     writing: bool
     closes_at_s: float  # on the boot clock: the kernel shuts then
     cycle: int | None = None
+    prepare: Callable[[int], None] | None = None  # with the opening's number, door still shut
 
 
 @dataclass(slots=True, kw_only=True)
@@ -207,6 +208,8 @@ class Airlock:
             writing=opening.writing,
             cycle=opening.cycle,
         )
+        if opening.prepare is not None:
+            opening.prepare(number)
         self._move(Event.OPEN_VAULT, cycle=opening.cycle, target=opening.target)
         began_s = self.clock.boot_s()
         opened: Opened | None = None

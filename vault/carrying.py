@@ -147,7 +147,7 @@ class Carrier:
         """Open, believe, carry, publish; the airlock shuts on every way out."""
         target, night, medium = trip.target, trip.night, trip.medium
         assert medium is not None
-        view = self.signer.sign_view(cycle=night.cycle, files=night.files)
+        trip.view = self.signer.sign_view(cycle=night.cycle, files=night.files)
         opening = Opening(
             target=target.name,
             medium=medium,
@@ -155,6 +155,7 @@ class Carrier:
             writing=True,
             closes_at_s=night.closes_at_s,
             cycle=night.cycle,
+            prepare=lambda number: self._announce_head(trip, number),
         )
         self.progress.step("open", target.name)
         with self.airlock.vault_open(opening) as opened:
@@ -164,7 +165,7 @@ class Carrier:
             self._require_room(trip, opened.vault, marks)
             opened.vault.make_writable()
             trip.report = self._admit(trip, opened.vault)
-            self._publish(trip, opened, view)
+            self._publish(trip, opened.vault)
         self.progress.step("shut", target.name)
 
     # -- believe
@@ -264,24 +265,28 @@ class Carrier:
                 hint="who had the medium? it was tampered with outside the vault",
             )
 
-    def _publish(self, trip: _Trip, opened: Opened, view: SignedFile) -> None:
+    def _announce_head(self, trip: _Trip, number: int) -> None:
+        """Sign the head of the opening to come and keep it as announced, door still shut."""
+        assert trip.view is not None
+        trip.number = number
+        trip.head = self.signer.sign_head(
+            target=trip.target,
+            number=number,
+            cycle=trip.night.cycle,
+            ledger=self.ledger.head(),
+            view=trip.view,
+        )
+        self.catalogue.record_head(trip.target.name, number, trip.head.sha256, confirmed=False)
+
+    def _publish(self, trip: _Trip, vault: OpenVault) -> None:
         """Publish the cycle's list, then the head that names it."""
         assert trip.report is not None
+        assert trip.view is not None
+        assert trip.head is not None
         if trip.report.failure:
             return
-        target, night = trip.target, trip.night
-        head = self.signer.sign_head(
-            target=target,
-            number=opened.number,
-            cycle=night.cycle,
-            ledger=self.ledger.head(),
-            view=view,
-        )
-        self.catalogue.record_head(target.name, opened.number, head.sha256, confirmed=False)
-        opened.vault.publish(view.path, view.content)
-        opened.vault.publish(head.path, head.content)
+        vault.publish_all([(file.path, file.content) for file in (trip.view, trip.head)])
         trip.published = True
-        self.catalogue.record_head(target.name, opened.number, head.sha256, confirmed=True)
 
     # -- records
 
@@ -289,6 +294,8 @@ class Carrier:
         """Keep what the opening came to; after the door is shut."""
         target, report = trip.target, trip.report
         exposure = trip.opened.exposure if trip.opened else None
+        if trip.published and trip.head is not None:
+            self.catalogue.record_head(target.name, trip.number, trip.head.sha256, confirmed=True)
         if report is not None and exposure is not None and trip.published:
             self.catalogue.set_holds(
                 target.name, trip.night.cycle, complete=report.is_complete, at=exposure.opened_at
@@ -342,6 +349,9 @@ class _Trip:
     medium: Medium | None = None
     opened: Opened | None = None
     report: AdmissionReport | None = None
+    view: SignedFile | None = None
+    head: SignedFile | None = None
+    number: int = 0  # of the opening
     published: bool = False
     error: CoffreError | None = None
     proof: ShutReport | None = None  # before the night, for a door that is not opened

@@ -110,8 +110,7 @@ class Ceremony:
                 )
             opened.vault.make_writable()
             opened.vault.prepare_repository()
-            for path, content in self.landing.provision():
-                opened.vault.publish(f"repository/{path}", content)
-            opened.vault.publish(identity.path, identity.content)
+            provision = [(f"repository/{path}", data) for path, data in self.landing.provision()]
+            opened.vault.publish_all([*provision, (identity.path, identity.content)])
         assert opened.exposure is not None
         return opened.exposure

@@ -215,6 +215,10 @@ class OpenVault(Protocol):
         """Publish one small file under its final name; never overwrites."""
         ...
 
+    def publish_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Publish small files in this order: each is synced and read back before the next."""
+        ...
+
     def read(self, path: str, *, limit_bytes: int) -> bytes:
         """Read one file of the target, given relative to its root."""
         ...

@@ -91,10 +91,10 @@ def find_missing(task: Task) -> Answer:
 
 
 def publish(task: Task) -> Answer:
-    """Publish the content of the first descriptor under its final name."""
-    content = wire.read_all(os.dup(task.fds[0]))
+    """Publish the content of each descriptor under its final name, one after the other."""
     with _store(task) as store:
-        store.publish(task.members["path"], content)
+        for path, fd in zip(task.members["paths"], task.fds, strict=True):
+            store.publish(path, wire.read_all(os.dup(fd)))
     return {}, ()
 
 

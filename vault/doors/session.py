@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from base64 import b64decode
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from vault.doors import kernel, wire
@@ -186,8 +186,13 @@ class Session:
 
     def publish(self, path: str, content: bytes) -> None:
         """Publish one small file under its final name; never overwrites."""
-        with _owned(wire.memory_file(content)) as file:
-            self._ask({"op": "publish", "path": path}, [file])
+        self.publish_all([(path, content)])
+
+    def publish_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Publish small files in this order: each is synced and read back before the next."""
+        with ExitStack() as owned:
+            fds = [owned.enter_context(_owned(wire.memory_file(content))) for _, content in files]
+            self._ask({"op": "publish", "paths": [path for path, _ in files]}, fds)
 
     def read(self, path: str, *, limit_bytes: int) -> bytes:
         """Read one file of the target, given relative to its root."""
