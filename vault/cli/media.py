@@ -123,8 +123,10 @@ def list_command(session: Session) -> int:
     wired.require_founded()
     rows, members = [], []
     for record in wired.catalogue.targets(include_retired=True):
-        complete = [n for n, hold in wired.catalogue.holds(record.name).items() if hold.complete]
-        partial = [n for n, hold in wired.catalogue.holds(record.name).items() if not hold.complete]
+        # The name of a retired target may be another's by now: what it holds is not asked.
+        holds = {} if record.retired_at else wired.catalogue.holds(record.name)
+        complete = [number for number, hold in holds.items() if hold.complete]
+        partial = [number for number, hold in holds.items() if not hold.complete]
         held = str(max(complete)) if complete else "-"
         enrolled = moment(record.enrolled_at, wired.settings.time_zone)
         state = _("retired") if record.retired_at else _("enrolled")
