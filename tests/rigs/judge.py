@@ -156,7 +156,7 @@ def look(
             name = f"{snapshot.source} {snapshot.snapshot_id[:8]}"
             try:
                 files = _restored(snapshot.snapshot_id, repository, password, restic, scratch)
-            except AssertionError as error:
+            except (AssertionError, subprocess.TimeoutExpired) as error:
                 problems.append(f"{name} does not restore: {str(error)[-1000:]}")
                 continue
             states.add((snapshot.source, files))

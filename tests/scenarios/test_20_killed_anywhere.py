@@ -1,7 +1,7 @@
 """Scenario 20. Goal: whoever dies, wherever: the door shuts, the target is sound, nothing is lost.
 
 Each point of a matrix starts from the same vault and disk, one sound night old: a night grows, is
-met by a kill, an error or a lie, is judged, and is followed by a plain night that must carry all.
+met by a kill or an error, is judged, and is followed by a plain night that must carry all.
 """
 
 from __future__ import annotations
@@ -120,18 +120,17 @@ def fresh(matrix: Matrix) -> None:
 
 
 @needs_strace
-@pytest.mark.parametrize(("what", "sample"), [(KILL, SAMPLE), ("error=EIO", 4), ("retval=0", 2)])
+@pytest.mark.parametrize(("what", "sample"), [(KILL, SAMPLE), ("error=EIO", 4)])
 def test_fault_29_the_vault_side_may_be_met_at_every_call(
     matrix: Matrix, tmp_path: Path, long_run: bool, what: str, sample: int
 ) -> None:
-    """Killed, refused by the kernel, or lied to at each write, sync, link and mkdir."""
+    """Killed, or refused by the kernel, at each write, sync, link and mkdir."""
     traced = TracedPython(tmp_path / "traced")
-    calls = ["linkat"] if what == "retval=0" else WRITING
     with matrix.night():
-        traced.count(calls)
+        traced.count(WRITING)
         matrix.vault.python = str(traced.python)
         matrix.vault.run().ok()
-    counts = traced.counts(calls)
+    counts = traced.counts(WRITING)
     assert counts["linkat"], "the vault side was not traced"
     for point in kill_points(counts, seed=SEED, sample=None if long_run else sample):
         with matrix.night():
@@ -208,8 +207,8 @@ def test_fault_32_a_signal_shuts_in_good_order(matrix: Matrix, number: signal.Si
         night = matrix.vault.start("run", "--now")
         time.sleep(1)
         night.send_signal(number)
-        night.communicate(timeout=60)
-        assert night.returncode in (ExitCode.SOUND, ExitCode.INTERRUPTED), number.name
+        told = night.communicate(timeout=60)
+        assert night.returncode in (ExitCode.SOUND, ExitCode.INTERRUPTED), told
         matrix.judge(number.name)
         matrix.go_on(number.name)
     assert matrix.problems == []
