@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from vault.cli.session import Session
 from vault.cli.words import LANGUAGES, language_of_environment, speak
-from vault.errors import CoffreError, ExitCode, Interrupted, UsageError
+from vault.errors import CoffreError, ExitCode, Interrupted, NeedsRoot, UsageError
 
 _GROUPS = ("target", "source", "keys", "config")
 
@@ -49,6 +49,21 @@ def run_words(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return int(ExitCode.FAILED)
+    except PermissionError as error:
+        return session.fail(
+            NeedsRoot(
+                "this account may not touch {path}", path=str(error.filename), hint="run as root?"
+            )
+        )
+    except OSError as error:
+        return session.fail(
+            CoffreError(
+                "{path}: {reason}",
+                path=str(error.filename or "?"),
+                reason=error.strerror or str(error),
+                hint="is its disk full, gone or failing?",
+            )
+        )
 
 
 def take_globals(session: Session, argv: Sequence[str]) -> list[str]:

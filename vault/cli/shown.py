@@ -121,7 +121,8 @@ def _widths(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
         for n, (wide, cells) in enumerate(zip(widths, columns, strict=True))
     ]
     gaps = len(_GAP) * (len(widths) - 1)
-    fits = sum(max(few, _NARROWEST) for few in least) + gaps <= width()  # else wrapping is no help
+    squeezed = [min(wide, max(few, _NARROWEST)) for wide, few in zip(widths, least, strict=True)]
+    fits = sum(squeezed) + gaps <= width()  # else wrapping is no help
     while fits and sum(widths) + gaps > width():
         slack = [(wide, n) for n, wide in enumerate(widths) if wide > max(least[n], _NARROWEST)]
         if not slack:

@@ -27,7 +27,7 @@ from vault.doors.folder import FolderDoor
 from vault.doors.link import LinkDoor
 from vault.doors.none import NoDoor
 from vault.enrolment import Ceremony
-from vault.errors import NotInitialised, SecretError
+from vault.errors import NeedsRoot, NotInitialised, SecretError
 from vault.founding import KEY_FACT, Founding
 from vault.intake import Intake, NightSource
 from vault.ledger import Ledger
@@ -94,6 +94,12 @@ class Wired:
                 "there is no vault in {state} yet",
                 state=self.settings.state,
                 hint="coffre init?",
+            )
+        if not os.access(self.settings.state, os.R_OK | os.W_OK | os.X_OK):
+            raise NeedsRoot(
+                "the vault in {state} belongs to another account",
+                state=self.settings.state,
+                hint="run as root? status and gaps are for the state_group too",
             )
 
     # -- records

@@ -1,0 +1,295 @@
+"""What a person reads: French and English, errors in one line, tables that fit the screen."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import string
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.rigs.vaults import TREE
+from vault.cli import shown, words
+from vault.cli.progress import STEPS
+from vault.errors import CoffreError, MediaAbsent
+from vault.results import CycleVerdict, Disconnection, SourceVerdict, TargetOutcome, VaultStatus
+
+pytestmark = pytest.mark.xdist_group("cli")
+
+NO_BREAK = "\u00a0"
+# Placeholders, code, and keys of vault.yaml with their value are not French.
+_NOT_PROSE = re.compile(
+    r"`[^`]*`|\{\{.*\}\}|\{\w+(![rs])?(:[^}]*)?\}|\b[a-z_]+: ?(?=[A-Z\[x{])|\[o/N\]|\"\d+:\d+\""
+)
+
+
+@pytest.fixture(scope="module")
+def translations():
+    """Give the script that collects and compiles."""
+    path = TREE / "scripts" / "translations.py"
+    spec = importlib.util.spec_from_file_location("translations", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def french():
+    """Speak French for one test."""
+    words.speak("fr")
+    yield
+    words.speak("en")
+
+
+def messages(translations):
+    """Give every text with its French, singular and plural apart."""
+    for message in translations.load():
+        if not message.id:
+            continue
+        if message.pluralizable:
+            yield from zip(message.id, message.string, strict=True)
+        else:
+            yield message.id, message.string
+
+
+# -- the catalogue
+
+
+def test_every_text_is_translated_and_none_is_left_over(translations):
+    """Run scripts/translations.py, then write the French it names into coffre.po."""
+    made = translations.catalogue()
+    assert translations.untranslated(made) == []
+    assert translations.po_of(made) == translations.PO.read_bytes()
+
+
+def test_no_translation_is_fuzzy(translations):
+    """A guess by a tool is not a translation."""
+    assert "fuzzy" not in translations.PO.read_text("utf-8").replace("# fuzzy", "")
+
+
+def test_the_compiled_catalogue_is_fresh(translations):
+    """An installed wheel speaks what the text file says."""
+    assert translations.mo_of(translations.load()) == translations.MO.read_bytes()
+
+
+def test_values_are_the_same_in_both_languages(translations):
+    """A placeholder that only one side has would fail before a person."""
+
+    def values(text: str) -> list[str]:
+        return sorted(
+            f"{name}!{how}:{form}" for _, name, form, how in string.Formatter().parse(text) if name
+        )
+
+    wrong = [text for text, told in messages(translations) if values(text) != values(told)]
+    assert wrong == []
+
+
+def test_sentences_end_alike_in_both_languages(translations):
+    """A full stop stays one; a hint may lose its question where French advises instead."""
+    steps = set(STEPS.values())  # "Collecting pmsi" is "Collecte : pmsi" in French
+    wrong = [
+        text
+        for text, told in messages(translations)
+        if text not in steps
+        and any(text.endswith(mark) != told.endswith(mark) for mark in (".", ":", "\n", " "))
+    ]
+    assert wrong == []
+
+
+def test_french_typography(translations):
+    """No-break spaces before : ; ? ! and inside « », curly apostrophes, no English quotes."""
+    wrong = [
+        told
+        for _text, told in messages(translations)
+        if (prose := _NOT_PROSE.sub("x", told))
+        and (
+            re.search(r"[^\u00a0][?!;»](?!\w)|«[^\u00a0]|“|”| [?!;:»]|« ", prose)
+            or re.search(r"\w'\w", prose)
+            or re.search(r"[\wàâçéèêëîïôûùœ)]: ", prose)
+        )
+    ]
+    assert wrong == []
+
+
+def test_one_french_word_for_one_thing(translations):
+    """The glossary's French is what the catalogue uses; what it replaces does not come back."""
+    text = " ".join(told for _, told in messages(translations)).lower()
+    prose = re.sub(r"coffre target \w+|restic backup|--target", "", text)
+    for stranger in (
+        "backup",
+        "snapshot",
+        "landing repository",
+        "target ",
+        "média",
+        "cible",
+        "gap ",
+    ):
+        assert stranger not in prose, stranger
+    glossary = (TREE / "docs" / "glossary.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| .*\|$", glossary, re.M))
+    words.speak("fr")
+    try:
+        for status in ("locked", "unlocked", "degraded", "secured"):
+            assert words.called(status).lower() == rows[status]
+        for heading in ("target", "source"):
+            assert words._(heading) == rows[heading]
+    finally:
+        words.speak("en")
+    for word in ("landing", "ledger", "window", "red button", "read-back", "recovery password"):
+        assert rows[word].split(" ;")[0] in text, word
+
+
+def test_everything_a_result_may_say_has_a_word():
+    """Every verdict, outcome, status and class of disconnection."""
+    kinds = (CycleVerdict, SourceVerdict, TargetOutcome, VaultStatus, Disconnection)
+    assert {str(item) for kind in kinds for item in kind} <= words.CALLED.keys()
+
+
+# -- telling
+
+
+def test_an_error_is_told_in_french_with_its_values(french):
+    """The template is translated, then filled; a reason inside it too."""
+    error = MediaAbsent("no medium of {target} is attached", target="disk-a", hint="create it?")
+    assert words.message_of(error) == "aucun support de disk-a n’est branché"
+    assert words.hint_of(error) == f"le créer{NO_BREAK}?"
+    nested = CoffreError("the catalogue failed: {reason}", reason="no medium of x is attached")
+    assert words.message_of(nested).endswith("aucun support de x n’est branché")
+
+
+def test_a_finished_reason_is_told_again_from_its_template(french):
+    """Results carry English sentences; French finds the template they were made from."""
+    told = words.retell("3 file(s) not complete yet")
+    assert told == "3 fichier(s) pas encore complet(s)"
+    assert words.retell("data/ab: content does not match its name").startswith(
+        "data/ab: le contenu"
+    )
+    both = words.retell("nothing stacked on it; exclusive open of 7:2: granted")
+    assert (
+        both
+        == f"rien n’est empilé dessus{NO_BREAK}; ouverture exclusive de 7:2{NO_BREAK}: accordée"
+    )
+    assert words.retell("a sentence that nobody knows") == "a sentence that nobody knows"
+
+
+def test_english_is_left_as_it_is():
+    """The source language has no catalogue."""
+    assert words.retell("3 file(s) not complete yet") == "3 file(s) not complete yet"
+
+
+def test_numbers_and_dates_are_those_of_the_language(french):
+    """A decimal comma, octets, day before month."""
+    at = datetime(2026, 1, 15, 23, 30, tzinfo=UTC)
+    assert shown.size(1_234_567) == "1,2 Mo"
+    assert shown.seconds(0.44) == "0,44 s"
+    assert shown.moment(at, "Europe/Paris") == "16/01/2026 00:30"
+    words.speak("en")
+    assert (shown.size(1_234_567), shown.seconds(0.44)) == ("1.2 MB", "0.44 s")
+    assert shown.moment(at, "Europe/Paris") == "2026-01-16 00:30"
+
+
+def test_help_speaks_the_language_asked_for(ask):
+    """Commands, options and the table of exit codes."""
+    told = ask(None, "--help", "--lang", "fr", json_too=False).stdout
+    assert "Codes de sortie" in told
+    assert "Appuie sur le bouton rouge" in told
+    assert "Press the red button" not in told
+
+
+# -- lines and tables
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_tables_fit_80_columns_with_real_names(monkeypatch, language):
+    """Words wrap inside their column; numbers are never torn."""
+    monkeypatch.setenv("COLUMNS", "80")
+    words.speak(language)
+    try:
+        heads = [
+            words._(head)
+            for head in ("target", "result", "files", "carried", "read back", "open for", "now")
+        ]
+        row = ["disque-hebdo-1", words.called("nothing-new"), "123456", shown.size(9.8e8),
+               shown.size(9.8e8), shown.seconds(754), words.called("none")]  # fmt: skip
+        laid = shown.table(heads, [row, row], right=(2, 3, 4, 5))
+    finally:
+        words.speak("en")
+    assert max(len(line) for line in laid.splitlines()) <= 80
+    assert shown.size(9.8e8).split()[0].replace(".", "," if language == "fr" else ".") in laid
+    assert "12 min 34 s" in laid
+
+
+def test_long_lines_wrap_at_spaces_and_keep_numbers_with_their_unit(monkeypatch):
+    """A pipe is 80 columns wide; ``COLUMNS`` says otherwise."""
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "  - the door was open for nearly all of 12 s and then it was proven shut"
+    lines = shown.wrapped(text, indent=4).splitlines()
+    assert len(lines) > 1
+    assert all(len(line) <= 40 for line in lines)
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert any("12 s" in line for line in lines)
+    assert " ".join(" ".join(lines).split()) == " ".join(text.split())
+
+
+def test_no_colour_in_a_pipe_or_where_it_is_not_wanted(monkeypatch, vault, ask):
+    """``NO_COLOR`` and a pipe both mean none; a terminal has them."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert shown.colour("shut", "good") == "\x1b[32mshut\x1b[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert shown.colour("shut", "good") == "shut"
+    monkeypatch.delenv("NO_COLOR")
+    assert "\x1b" not in ask(vault, "status", json_too=False).stdout
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_an_error_is_one_line_and_its_mend(vault, ask, language):
+    """On standard error, with its reference; standard output stays empty."""
+    for wrong in (
+        ("ls", "nothing"),
+        ("restore", "pmsi", "--from", "x", "--to", "/nowhere/new"),
+        ("run", "--target", "x"),
+    ):
+        told = ask(vault, *wrong, "--lang", language, json_too=False)
+        first, *rest = told.stderr.splitlines()
+        assert re.fullmatch(r"coffre: .* \[[a-z-]+\]", first), first
+        assert len(rest) == 1
+        assert rest[0].startswith("  → ")
+        assert told.stdout == ""
+
+
+@pytest.mark.parametrize("place", ["before", "after", "joined"])
+def test_global_options_stand_before_or_after_the_command(vault, ask, place):
+    """Also behind the command's own options; what follows ``--`` is left alone."""
+    config = str(vault.config)
+    argv = {
+        "before": ("--lang", "fr", "-c", config, "gaps", "--source", "hr"),
+        "after": ("gaps", "--source", "hr", "-c", config, "--lang", "fr"),
+        "joined": ("gaps", f"--config={config}", "--source", "hr", "--lang=fr"),
+    }[place]
+    told = ask(None, *argv, json_too=False)
+    assert told.code == 0
+    assert "hr" in told.stdout
+    assert "ce qui n’est pas hors ligne" in told.stdout or "politique" in told.stdout
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_no_english_is_left_in_a_french_night_and_no_french_in_an_english_one(vault, ask, language):
+    """The commands that people read, whole."""
+    strangers = {
+        "fr": r"\b(the|target|night|landing|files|carried|shut|proven|which|held|unmounted)\b",
+        "en": r"[éèàçû]|\b(le|la|les|nuit|porte|support|fichiers)\b",
+    }[language]
+    for argv in (
+        ("status",),
+        ("gaps",),
+        ("run", "--now"),
+        ("doctor",),
+        ("target", "list"),
+        ("target", "close"),
+    ):
+        told = ask(vault, *argv, "--lang", language, json_too=False)
+        text = told.stdout.replace(str(vault.folder), "").replace("CH de la Lande", "")
+        assert not re.search(strangers, text), (argv, re.search(strangers, text), text)
+        assert max(len(line) for line in text.splitlines()) <= 80, argv
