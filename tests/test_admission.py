@@ -98,3 +98,10 @@ def test_aliens_of_an_attack_are_counted_and_only_some_are_kept() -> None:
     judged = judge_landing((file(f"data/00/{n:064x}") for n in range(200_000)), [])
     assert judged.alien_count == 200_000
     assert len(judged.aliens) == 100
+
+
+def test_an_alien_index_is_not_lost_behind_many_junk_packs() -> None:
+    """Names are kept of a few only; that restic would read one of them is never forgotten."""
+    junk = [file(f"data/00/{n:064x}") for n in range(150)]
+    assert judge_landing(junk, []).alien_indexes == 0
+    assert judge_landing([*junk, file(f"index/{'a' * 64}")], []).alien_indexes == 1

@@ -108,6 +108,7 @@ class LandingJudgement:
     bytes: int
     aliens: tuple[Refusal, ...]
     alien_count: int
+    alien_indexes: int  # counted whole: restic believes an index, whoever wrote it
     lost: tuple[str, ...]  # made by us, gone; the first few
     lost_count: int
     resized: tuple[str, ...]
@@ -128,7 +129,7 @@ def judge_landing(
     aliens: list[Refusal] = []
     lost: list[str] = []
     resized: list[str] = []
-    files = total = alien_count = lost_count = 0
+    files = total = alien_count = alien_indexes = lost_count = 0
     known_iter = iter(known)
     expected = next(known_iter, None)
     for file in found:
@@ -145,6 +146,7 @@ def judge_landing(
             expected = next(known_iter, None)
             continue
         alien_count += 1
+        alien_indexes += file.path.startswith("index/")
         if len(aliens) < _LISTED:
             aliens.append(Refusal(name=file.path.encode(), reason="not made by any of our runs"))
     while expected is not None:
@@ -157,6 +159,7 @@ def judge_landing(
         bytes=total,
         aliens=tuple(aliens),
         alien_count=alien_count,
+        alien_indexes=alien_indexes,
         lost=tuple(lost),
         lost_count=lost_count,
         resized=tuple(resized),

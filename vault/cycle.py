@@ -40,6 +40,7 @@ from vault.records import CataloguePort, LedgerPort
 from vault.results import (
     CycleResult,
     CycleVerdict,
+    Disconnection,
     Refusal,
     RepositoryFile,
     SourceResult,
@@ -248,12 +249,12 @@ def _walk(house: House, running: _Running) -> None:
     collected = _collect(house, running)
     if not _landing_is_ours(house, running):
         running.sources += [_not_snapshotted(item) for item in collected]
-        running.targets += [_not_opened(target) for target in running.plan.targets]
+        running.targets += [_not_opened(house, target) for target in running.plan.targets]
         return
     _take_in(house, running, collected)
     files = _authenticate(house, running)
     if files is None:
-        running.targets += [_not_opened(target) for target in running.plan.targets]
+        running.targets += [_not_opened(house, target) for target in running.plan.targets]
         return
     _carry(house, running, files)
 
@@ -304,7 +305,7 @@ def _snapshot_self(house: House, running: _Running) -> None:
 def _landing_is_ours(house: House, running: _Running) -> bool:
     """Look for what no run of ours made, before a new run could build on it."""
     judgement = judge_landing(_carried(house.landing.list_files()), house.catalogue.known_paths())
-    odd, odd_count = _first(house.landing.list_aliens())
+    odd, odd_count, odd_misleads = _first(house.landing.list_aliens())
     running.aliens = (judgement.aliens + odd)[:_LISTED]
     count = judgement.alien_count + odd_count
     if count:
@@ -315,8 +316,7 @@ def _landing_is_ours(house: House, running: _Running) -> bool:
             count=count,
             first=[printable(alien.name) for alien in running.aliens[:10]],
         )
-    misleads = any(alien.name.startswith(b"index/") for alien in judgement.aliens)
-    misleads |= any(alien.name.startswith(_READ_BY_RESTIC) for alien in odd)
+    misleads = bool(judgement.alien_indexes) or odd_misleads
     if misleads:
         running.reasons.append("restic would read one of them: no run of ours may build on it")
     if not judgement.is_whole:
@@ -380,15 +380,16 @@ def _carry(house: House, running: _Running, files: tuple[RepositoryFile, ...]) -
         running.targets.append(house.carrier.carry(target.record, night))
 
 
-def _first(aliens: Iterator[tuple[bytes, str]]) -> tuple[tuple[Refusal, ...], int]:
-    """Keep the first few and count all: an attack may leave 200,000."""
+def _first(aliens: Iterator[tuple[bytes, str]]) -> tuple[tuple[Refusal, ...], int, bool]:
+    """Keep the first few, count all, say whether restic would read any: there may be 200,000."""
     kept: list[Refusal] = []
-    count = 0
+    count, misleads = 0, False
     for name, reason in aliens:
         count += 1
+        misleads |= name.startswith(_READ_BY_RESTIC)
         if len(kept) < _LISTED:
             kept.append(Refusal(name=name, reason=reason))
-    return tuple(kept), count
+    return tuple(kept), count, misleads
 
 
 def _is_of_a_run(file: RepositoryFile) -> bool:
@@ -407,8 +408,11 @@ def _not_snapshotted(item: Collected) -> SourceResult:
     )
 
 
-def _not_opened(target: PlannedTarget) -> TargetResult:
-    return TargetResult(name=target.name, outcome=TargetOutcome.NOT_OPENED)
+def _not_opened(house: House, target: PlannedTarget) -> TargetResult:
+    """Say of a door that stayed shut what the recovery of this night proved of it."""
+    proof = house.airlock.proofs.get(target.name)
+    kind = proof.disconnection if proof is not None and proof.is_shut else Disconnection.NONE
+    return TargetResult(name=target.name, outcome=TargetOutcome.NOT_OPENED, disconnection=kind)
 
 
 # -- step 11
@@ -431,9 +435,7 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
     ]
     reached = {target.name for target in running.targets}
     unreached = [
-        TargetResult(name=target.name, outcome=TargetOutcome.NOT_OPENED)
-        for target in running.plan.targets
-        if target.name not in reached
+        _not_opened(house, target) for target in running.plan.targets if target.name not in reached
     ]
     strangers = [
         TargetResult(name=name, outcome=TargetOutcome.NOT_OPENED, reasons=("not enrolled yet",))

@@ -203,7 +203,8 @@ def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
             kind="disconnection-too-weak",
             severity=Severity.CRITICAL,
             source=source.name,
-            template="between nights the copies are no more than “{found}”; the policy asks for “{wanted}”",
+            template="between nights the copies are no more than “{found}”; "
+            "the policy asks for “{wanted}”",
             values={"found": str(strongest), "wanted": str(policy.min_disconnection)},
             mend="use a door that disconnects more",
         )
