@@ -197,13 +197,13 @@ class Carrier:
 
     def _believe_head(self, target: TargetRecord, read: ReadMarks) -> None:
         found = (read.newest_head, read.newest_head_sha256)
-        announced = self.catalogue.newest_head(target.name)
         confirmed = self.catalogue.newest_confirmed_head(target.name)
         number, digest = (confirmed.number, confirmed.sha256) if confirmed else (0, "")
         if found == (number, digest):
             return
-        if announced and found == (announced.number, announced.sha256):
-            # the last opening died between publishing its head and saying so
+        announced = self.catalogue.head(target.name, read.newest_head)
+        if read.newest_head > number and announced and announced.sha256 == found[1]:
+            # an opening died between publishing its head and saying so
             self.catalogue.record_head(target.name, *found, confirmed=True)
             return
         if read.newest_head < number:

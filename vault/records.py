@@ -243,8 +243,8 @@ class CataloguePort(Protocol):
         """Keep how an opening ended."""
         ...
 
-    def newest_head(self, target: str) -> PublishedHead | None:
-        """Give the newest head on a target."""
+    def head(self, target: str, number: int) -> PublishedHead | None:
+        """Give one head of a target, announced or confirmed."""
         ...
 
     def newest_confirmed_head(self, target: str) -> PublishedHead | None:

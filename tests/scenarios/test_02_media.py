@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -206,3 +207,19 @@ def test_enrolling_destroys_nothing_without_a_yes(on_disk: OnDisk, tmp_path: Pat
     assert vault.coffre(*words, "--format").code == 2
     assert vault.coffre(*words, "--yes").code == 1  # it carries disk-a's identity
     assert image_bytes(medium) == before
+
+
+def test_a_death_between_the_head_and_its_record_is_no_impostor(
+    on_disk: OnDisk, tmp_path: Path
+) -> None:
+    """The head was announced before the door opened: what it says is ours, whenever we died."""
+    vault, medium = on_disk
+    vault.grow(2)
+    vault.run().ok()
+    catalogue = sqlite3.connect(vault.state / "catalogue.sqlite")
+    with catalogue:  # as a death after the publishing leaves it
+        newest = "(SELECT max(number) FROM target_head)"
+        catalogue.execute(f"UPDATE target_head SET confirmed = 0 WHERE number = {newest}")
+    catalogue.close()
+    vault.grow(3)
+    assert outcome(vault.run().ok().document) == "admitted"

@@ -165,6 +165,10 @@ class Targets(Database):
         """Give the greatest head that was read back from the target."""
         return self._newest_head(target, target_head.c.confirmed.is_(True))
 
+    def head(self, target: str, number: int) -> PublishedHead | None:
+        """Give one head, announced or confirmed."""
+        return self._newest_head(target, target_head.c.number == number)
+
     def _newest_head(self, target: str, which: ColumnElement[bool]) -> PublishedHead | None:
         with self._reading() as connection:
             wanted = (
