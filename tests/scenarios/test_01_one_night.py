@@ -17,6 +17,8 @@ from tests.rigs.vaults import ScratchVault, make_vault, write_file
 
 pytestmark = pytest.mark.root
 
+OnDisk = tuple[ScratchVault, Disk]  # one night is on it
+
 
 @pytest.fixture
 def medium(tmp_path: Path):
@@ -58,27 +60,23 @@ def test_exports_cross_and_come_back_byte_equal(tmp_path: Path, medium: Disk) ->
 
 
 def test_a_night_with_nothing_new_opens_no_door_and_makes_no_snapshot(
-    tmp_path: Path, medium: Disk
+    on_disk: OnDisk, tmp_path: Path
 ) -> None:
     """Fault 25: the door stays shut, and the night is sound."""
-    vault = enrolled(tmp_path, medium)
-    first = vault.run().ok().document
+    vault, _medium = on_disk
     second = vault.run().ok().document
     assert second["targets"][0]["outcome"] == "nothing-new"
     assert second["targets"][0]["exposure_s"] == 0
     assert [s["verdict"] for s in second["sources"]] == ["unchanged", "unchanged"]
-    assert [s["snapshot_id"] for s in first["sources"]] == [
-        s["snapshot_id"] for s in second["sources"]
-    ]
+    assert len(list((vault.landing / "snapshots").iterdir())) == 3  # two sources, the records
 
 
-def test_every_night_held_can_be_gone_back_to(tmp_path: Path, medium: Disk) -> None:
+def test_every_night_held_can_be_gone_back_to(on_disk: OnDisk, tmp_path: Path) -> None:
     """Travel in time, from the target, through the view of each cycle."""
-    vault = enrolled(tmp_path, medium)
-    was = {}
-    for night in (1, 2, 3):
-        if night > 1:
-            vault.grow(night)
+    vault, _medium = on_disk
+    was = {1: files_of(vault.exports("hr"))}
+    for night in (2, 3):
+        vault.grow(night)
         was[night] = files_of(vault.exports("hr"))
         vault.run().ok()
     for night, files in was.items():
@@ -86,13 +84,12 @@ def test_every_night_held_can_be_gone_back_to(tmp_path: Path, medium: Disk) -> N
         words = ("restore", "hr", "--from", "disk-a", "--cycle", str(night), "--to", str(to))
         assert vault.coffre(*words).ok().document["cycle"] == night
         assert files_of(to) == files
-    assert judged(vault, medium, tmp_path) == []
+    assert judged(vault, _medium, tmp_path) == []
 
 
-def test_one_file_comes_back_without_the_others(tmp_path: Path, medium: Disk) -> None:
+def test_one_file_comes_back_without_the_others(on_disk: OnDisk, tmp_path: Path) -> None:
     """A path, or a folder, of a source."""
-    vault = enrolled(tmp_path, medium)
-    vault.run().ok()
+    vault, _medium = on_disk
     to = tmp_path / "one"
     vault.coffre("restore", "pmsi", "2026/M02.txt", "deep", "--to", str(to)).ok()
     assert {path for path, _ in files_of(to)} == {b"2026/M02.txt", b"deep/er/than/most.bin"}
@@ -102,10 +99,9 @@ def test_one_file_comes_back_without_the_others(tmp_path: Path, medium: Disk) ->
     assert not (tmp_path / "none").exists()
 
 
-def test_restore_refuses_a_folder_that_holds_something(tmp_path: Path, medium: Disk) -> None:
+def test_restore_refuses_a_folder_that_holds_something(on_disk: OnDisk, tmp_path: Path) -> None:
     """Nothing of what is there is touched."""
-    vault = enrolled(tmp_path, medium)
-    vault.run().ok()
+    vault, _medium = on_disk
     full = tmp_path / "full"
     write_file(os.fsencode(full / "mine"), b"mine")
     refused = vault.coffre("restore", "pmsi", "--to", str(full))
@@ -116,11 +112,10 @@ def test_restore_refuses_a_folder_that_holds_something(tmp_path: Path, medium: D
 
 
 def test_a_missing_or_empty_source_is_a_gap_and_the_others_go_on(
-    tmp_path: Path, medium: Disk
+    on_disk: OnDisk, tmp_path: Path
 ) -> None:
     """Fault 28: never a green snapshot of nothing; restic exits 0 on both."""
-    vault = enrolled(tmp_path, medium)
-    vault.run().ok()
+    vault, _medium = on_disk
     hr = vault.exports("hr")
     hr.rename(tmp_path / "away")
     night = vault.run().ok(3).document
@@ -133,9 +128,9 @@ def test_a_missing_or_empty_source_is_a_gap_and_the_others_go_on(
     assert back["files"] == len(files_of(tmp_path / "away"))
 
 
-def test_links_and_sockets_are_listed_and_never_followed(tmp_path: Path, medium: Disk) -> None:
+def test_links_and_sockets_are_listed_and_never_followed(on_disk: OnDisk, tmp_path: Path) -> None:
     """A symbolic link to the host's secrets stays outside."""
-    vault = enrolled(tmp_path, medium)
+    vault, _medium = on_disk
     (vault.exports("hr") / "link").symlink_to("/etc/shadow")
     os.mkfifo(vault.exports("hr") / "pipe")
     night = vault.run().ok().document
@@ -148,10 +143,11 @@ def test_links_and_sockets_are_listed_and_never_followed(tmp_path: Path, medium:
     assert not (to / "pipe").exists()
 
 
-def test_catalogue_and_ledger_cross_with_every_changed_night(tmp_path: Path, medium: Disk) -> None:
+def test_catalogue_and_ledger_cross_with_every_changed_night(
+    on_disk: OnDisk, tmp_path: Path
+) -> None:
     """Losing the vault host loses neither: plain restic gives them back from the medium."""
-    vault = enrolled(tmp_path, medium)
-    vault.run().ok()
+    vault, _medium = on_disk
     to = tmp_path / "records"
     vault.coffre("restore", "coffre", "--from", "disk-a", "--to", str(to)).ok()
     names = {path.name for path in to.iterdir()}
@@ -162,10 +158,10 @@ def test_catalogue_and_ledger_cross_with_every_changed_night(tmp_path: Path, med
 
 
 def test_no_name_of_an_exported_file_is_in_public_or_in_the_ledger(
-    tmp_path: Path, medium: Disk
+    on_disk: OnDisk, tmp_path: Path
 ) -> None:
     """Fault 77's cousin: names may carry more than FINESS and period."""
-    vault = enrolled(tmp_path, medium)
+    vault, _medium = on_disk
     write_file(os.fsencode(vault.exports("hr") / "DUPONT Jean.pdf"), b"fictional")
     (vault.exports("hr") / "MARTIN Anne.lnk").symlink_to("nowhere")
     vault.run().ok()
@@ -175,11 +171,12 @@ def test_no_name_of_an_exported_file_is_in_public_or_in_the_ledger(
         assert "MARTIN" not in text
 
 
-def test_dry_run_touches_nothing(tmp_path: Path, medium: Disk) -> None:
+def test_dry_run_touches_nothing(on_disk: OnDisk, tmp_path: Path) -> None:
     """The plan is a value."""
-    vault = enrolled(tmp_path, medium)
+    vault, _medium = on_disk
+    vault.grow(2)
     before = (vault.state / "ledger" / "ledger.jsonl").read_bytes()
     plan = vault.run("--dry-run").ok().document
     assert plan["sources"] == ["pmsi", "hr"] or set(plan["sources"]) == {"pmsi", "hr"}
     assert (vault.state / "ledger" / "ledger.jsonl").read_bytes() == before
-    assert list((vault.state / "landing" / "snapshots").iterdir()) == []
+    assert len(list((vault.landing / "snapshots").iterdir())) == 3

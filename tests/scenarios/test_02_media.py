@@ -213,7 +213,7 @@ def test_a_death_between_the_head_and_its_record_is_no_impostor(
     on_disk: OnDisk, tmp_path: Path
 ) -> None:
     """The head was announced before the door opened: what it says is ours, whenever we died."""
-    vault, medium = on_disk
+    vault, _medium = on_disk
     vault.grow(2)
     vault.run().ok()
     catalogue = sqlite3.connect(vault.state / "catalogue.sqlite")
