@@ -20,7 +20,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from vault.errors import ConfigError, LockHeld
@@ -32,6 +32,8 @@ SECURED = "secured.json"
 LOCK = "lock"
 PUBLIC = "public"
 STATUS = "status.json"
+_UNREADABLE = (OSError, ValueError, KeyError)  # torn, foreign, or on a disk that fails
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
 _PUBLIC_FOLDER_MODE = 0o750
 _PUBLIC_FILE_MODE = 0o640
 
@@ -47,17 +49,9 @@ class StateFolder:
         """Give the last committed state; an unreadable record counts as an open vault door."""
         try:
             document = _read_json(os.path.join(self.folder, AIRLOCK))
-        except ValueError:
-            document = {"state": "shutting", "since": "1970-01-01T00:00:00+00:00"}
-        if document is None:
-            return None
-        return AirlockRecord(
-            state=State(str(document["state"])),
-            since=datetime.fromisoformat(str(document["since"])),
-            cycle=document.get("cycle"),  # type: ignore[arg-type]
-            target=document.get("target"),  # type: ignore[arg-type]
-            reason=str(document.get("reason", "")),
-        )
+            return None if document is None else _airlock_record(document)
+        except _UNREADABLE:
+            return AirlockRecord(state=State.SHUTTING, since=_LONG_AGO)
 
     def commit(self, record: AirlockRecord) -> None:
         """Make the state durable."""
@@ -85,16 +79,9 @@ class StateFolder:
         """Give the red button's record; one that cannot be read counts as pressed."""
         try:
             document = _read_json(os.path.join(self.folder, SECURED))
-        except ValueError:
-            document = {"by": "?", "reason": "?", "at": "1970-01-01T00:00:00+00:00"}
-        if document is None:
-            return None
-        return Pressed(
-            by=str(document["by"]),
-            reason=str(document["reason"]),
-            at=datetime.fromisoformat(str(document["at"])),
-            login=str(document.get("login", "")),
-        )
+            return None if document is None else _pressed(document)
+        except _UNREADABLE:
+            return Pressed(by="?", reason="?", at=_LONG_AGO)
 
     def press(self, pressed: Pressed) -> None:
         """Press the red button; pressing again keeps who pressed first."""
@@ -224,6 +211,32 @@ def write_json(
     os.rename(aside, path)
     if is_durable:
         _sync_folder(os.path.dirname(path))
+
+
+def _airlock_record(document: Mapping[str, object]) -> AirlockRecord:
+    return AirlockRecord(
+        state=State(str(document["state"])),
+        since=_instant(document["since"]),
+        cycle=document.get("cycle"),  # type: ignore[arg-type]
+        target=document.get("target"),  # type: ignore[arg-type]
+        reason=str(document.get("reason", "")),
+    )
+
+
+def _pressed(document: Mapping[str, object]) -> Pressed:
+    return Pressed(
+        by=str(document["by"]),
+        reason=str(document["reason"]),
+        at=_instant(document["at"]),
+        login=str(document.get("login", "")),
+    )
+
+
+def _instant(text: object) -> datetime:
+    at = datetime.fromisoformat(str(text))
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return at
 
 
 def _read_json(path: str) -> dict[str, object] | None:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, table, wrapped
 from vault.cli.words import _, called, speak
-from vault.errors import CoffreError, ExitCode, NotInitialised
+from vault.errors import CoffreError, DoorUnproven, ExitCode, NotInitialised
 
 if TYPE_CHECKING:
     from vault.wiring.wired import Wired
 
 _STATUS_CODES = {"degraded": ExitCode.DEGRADED, "secured": ExitCode.SECURED}
+_KNOWN = ("locked", "unlocked", "secured", "degraded")
 _SEVERITIES = {"critical": "bad", "warning": "warn", "info": "dim"}
 
 
@@ -82,7 +83,13 @@ def _read_public(state: str) -> dict[str, Any]:
             path=path,
             hint="is it a member of the vault's state_group?",
         ) from None
-    assert isinstance(status, dict)
+    except ValueError:
+        status = None
+    if not isinstance(status, dict) or status.get("status") not in _KNOWN:
+        raise DoorUnproven(  # no answer counts as open
+            "a door could not be proven shut: nothing runs",
+            hint="what does coffre doctor say of the doors?",
+        )
     return status
 
 
