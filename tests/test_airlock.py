@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+
 import pytest
 
 from tests.rigs.small_world import MEDIUM, Small, make_small
 from vault.airlock import Opening
 from vault.errors import DoorUnproven, Interrupted, LedgerError, Secured
 from vault.records import AirlockRecord, Pressed
-from vault.results import VaultStatus
+from vault.results import ShutReport, VaultStatus
 from vault.state import State
 
 
@@ -217,3 +220,43 @@ def test_an_opening_that_died_stays_open_in_the_records_until_its_door_is_proven
     small.vault.dumb = True
     small.airlock.recover()
     assert small.catalogue.openings[1] is None
+
+
+@pytest.fixture
+def terminated() -> Iterator[None]:
+    """Turn SIGTERM into an exception, as the front door does."""
+
+    def end(number: int, _frame: object) -> None:
+        raise Interrupted("ended by {number}", number=number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("terminated")
+def test_signal_while_a_door_is_being_shut_waits_for_the_proof(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule 5: no false alarm, the exposure is kept, and the run ends as it was told."""
+    ask = small.vault.shut
+
+    def shut_disturbed(reason: str) -> ShutReport:
+        signal.raise_signal(signal.SIGTERM)
+        return ask(reason)
+
+    monkeypatch.setattr(small.vault, "shut", shut_disturbed)
+    with pytest.raises(Interrupted), small.airlock.vault_open(opening(small)):
+        pass
+    assert small.airlock.state is State.LOCKED
+    assert small.catalogue.openings[1] is not None
+
+
+def test_red_button_is_not_released_while_a_door_is_unproven(small: Small) -> None:
+    """The alarm comes first, in one line, and the button stays pressed."""
+    small.airlock.secure(Pressed(by="Ana", reason="x", at=small.clock.now()))
+    small.vault.stuck = small.world.vault_open = True
+    small.airlock.recover()
+    with pytest.raises(DoorUnproven):
+        small.airlock.release(by="Bo", login="")
+    assert small.store.button is not None

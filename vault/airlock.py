@@ -10,21 +10,25 @@ Rule 2: a state is committed before the act it announces; when it cannot be, not
 Rule 3: every end of every path goes through ``shut`` of the door, which depends on no record:
     a failure to write one is kept as a warning and never stops a shutting.
 Rule 4: what the world does not answer is open, and open is DEGRADED.
+Rule 5: a signal waits until a shutting is done and recorded; it is never taken for an answer.
 Source: design, sections 2 and 3.
 """
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from vault.errors import CoffreError, DoorUnproven, Secured
+from vault.errors import CoffreError, DoorUnproven, Interrupted, Secured
 from vault.ports import Clock, Medium, OpenVault, ProductionDoor, VaultDoor
 from vault.records import AirlockRecord, AirlockStore, CataloguePort, LedgerPort, Pressed
 from vault.results import Disconnection, DoorProof, Exposure, ShutReport, VaultStatus
 from vault.state import Event, State, after, status_of
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROVEN_FACT = "disconnection."  # before a target's name: the class it proved last
 
 
@@ -163,9 +167,10 @@ class Airlock:
             self.production.open()
             yield
         finally:
-            report = self._shut_production("the pulls ended")
-            self._state = after(self._state, Event.SHUT_PRODUCTION)
-            self._settle([report], reason="production door")
+            with _undisturbed():
+                report = self._shut_production("the pulls ended")
+                self._state = after(self._state, Event.SHUT_PRODUCTION)
+                self._settle([report], reason="production door")
         if self._state is State.DEGRADED:
             raise DoorUnproven(
                 "the production door could not be proven shut: {evidence}",
@@ -218,25 +223,25 @@ class Airlock:
                 opening.medium, writing=opening.writing, closes_at_s=opening.closes_at_s
             ) as vault:
                 began_s = vault.touched_at_s
-                opened = Opened(number=number, vault=vault)
-                yield opened
+                yield (opened := Opened(number=number, vault=vault))
         finally:
-            report = _asked(door.shut, "the opening ended")
-            self.proofs[opening.target] = report
-            exposure = Exposure(
-                target=opening.target,
-                opening=number,
-                purpose=opening.purpose,
-                writing=opening.writing,
-                seconds=self.clock.boot_s() - began_s,
-                opened_at=opened_at,
-                shut=report,
-            )
-            if opened is not None:
-                opened.exposure = exposure
-            self._state = after(self._state, Event.SHUT_VAULT)
-            self._settle([report], reason="vault door", target=opening.target)
-            self._record_exposure(exposure)
+            with _undisturbed():
+                report = _asked(door.shut, "the opening ended")
+                self.proofs[opening.target] = report
+                exposure = Exposure(
+                    target=opening.target,
+                    opening=number,
+                    purpose=opening.purpose,
+                    writing=opening.writing,
+                    seconds=self.clock.boot_s() - began_s,
+                    opened_at=opened_at,
+                    shut=report,
+                )
+                if opened is not None:
+                    opened.exposure = exposure
+                self._state = after(self._state, Event.SHUT_VAULT)
+                self._settle([report], reason="vault door", target=opening.target)
+                self._record_exposure(exposure)
         if self._state is State.DEGRADED:
             raise DoorUnproven(
                 "the vault door of {target} could not be proven shut: {evidence}",
@@ -288,7 +293,11 @@ class Airlock:
         return reports
 
     def release(self, *, by: str, login: str) -> None:
-        """Release the red button; the caller made sure that it is another person."""
+        """Release the red button; the caller made sure that it is another person.
+
+        DoorUnproven while a door is not proven shut: the button stays pressed.
+        """
+        self._refuse_degraded()
         self.ledger.append("released", by=by, login=login)
         self.store.release()
         self._move(Event.RELEASE, reason=f"released by {by}")
@@ -304,6 +313,9 @@ class Airlock:
                 by=pressed.by,
                 hint="has another person checked, and typed coffre release --by NAME?",
             )
+        self._refuse_degraded()
+
+    def _refuse_degraded(self) -> None:
         if self._state is State.DEGRADED:
             raise DoorUnproven(
                 "a door could not be proven shut: nothing opens",
@@ -344,14 +356,37 @@ class Airlock:
     def _kept(self, write: Callable[[], object]) -> None:
         try:
             write()
+        except Interrupted:
+            raise
         except (OSError, CoffreError) as error:
             self.warnings.append(f"a record could not be written: {error}")
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold back the signals that end a run; the first that came is handled at the end."""
+    is_main = threading.current_thread() is threading.main_thread()  # no other takes signals
+    found = {number: signal.getsignal(number) for number in _ENDING if is_main}
+    handlers = {number: handler for number, handler in found.items() if callable(handler)}
+    held: list[int] = []
+    for number in handlers:
+        signal.signal(number, lambda number, _frame: held.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 def _asked(shut: Callable[[str], ShutReport], reason: str) -> ShutReport:
     """Shut and ask; an error while asking counts as open."""
     try:
-        return shut(reason)
+        with _undisturbed():
+            return shut(reason)
+    except Interrupted:
+        raise
     except (OSError, CoffreError) as error:
         return ShutReport(
             proof=DoorProof.UNKNOWN,
