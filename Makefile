@@ -1,6 +1,6 @@
 # The two commands a newcomer needs are `make demo` and `make test`; both set up what they need.
 
-.PHONY: help demo test test-long lint bench clean lock
+.PHONY: help demo test test-long lint bench clean lock locale
 
 PYTHON := .venv/bin/python
 # Two workers fit the smallest host we test on; a group keeps tests that share a device together.
@@ -12,6 +12,7 @@ help:
 	@echo 'make test-long  every point of the kill matrices, every restic version'
 	@echo 'make lint       ruff, mypy, import-linter'
 	@echo 'make bench      seconds the vault is open, beside restic alone and the physical limit'
+	@echo 'make locale     gather the texts to translate, compile what is translated'
 	@echo 'make lock       pin the dependencies anew, with hashes'
 	@echo 'make clean      remove what the other targets made, .venv excepted'
 
@@ -46,6 +47,10 @@ lock:
 	$(PYTHON) -m piptools compile --quiet --strip-extras --extra dev --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-annotate --no-header \
 	  --output-file requirements.lock pyproject.toml
+
+locale:
+	@scripts/setup.sh test
+	@$(PYTHON) scripts/translations.py
 
 clean:
 	rm -rf .demo .bench build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis \

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.judge import files_of
-from tests.rigs.vaults import ScratchVault, write_file
+from tests.rigs.vaults import ScratchVault, make_vault, write_file
 from vault.clock import SystemClock
 from vault.ledger import Ledger
 
@@ -195,3 +195,14 @@ def test_a_vault_left_open_by_a_death_never_reads_locked(held: ScratchVault) -> 
     held.run().ok()
     assert held.coffre("status").ok().document["status"] == "locked"
     assert any(entry["kind"] == "recovered" for entry in ledger_of(held))
+
+
+def test_a_vault_that_was_just_founded_has_a_status(tmp_path: Path) -> None:
+    """Before any target is enrolled, status and gaps say what is to be done."""
+    vault = make_vault(tmp_path / "vault", targets={"trial": "folder"})
+    vault.init()
+    assert vault.coffre("status").ok().document["status"] == "locked"
+    kinds = {gap["kind"] for gap in vault.coffre("gaps").ok().document["gaps"]}
+    assert {"target-not-enrolled", "never-offline"} <= kinds
+    assert (vault.folder / "policies" / "pmsi.yaml").exists()
+    assert vault.coffre("init").ok().document["made"] == []

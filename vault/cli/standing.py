@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,8 @@ def publish(wired: Wired) -> None:
     try:
         wired.state.publish(public_status(wired))
     except (OSError, CoffreError) as error:
-        wired.airlock.warnings.append(f"the public status could not be written: {error}")
+        line = _("the public status could not be written: {reason}")
+        print(f"coffre: {line.format(reason=error)}", file=sys.stderr)  # noqa: T201
 
 
 # -- status

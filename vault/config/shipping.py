@@ -35,7 +35,9 @@ def copy_out(folder: str) -> list[str]:
     for name in _COPIED:
         there = os.path.join(folder, name)
         try:
-            os.makedirs(there, mode=0o755, exist_ok=True)
+            if not os.path.isdir(there):
+                os.mkdir(there)
+                os.chmod(there, 0o755)  # noqa: S103, nothing secret stands here; the umask is ours
             if os.path.islink(there):
                 raise NotADirectoryError("a symbolic link")
             made += _copy_folder(shipped(name), there)

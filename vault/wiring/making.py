@@ -49,13 +49,11 @@ def place_configuration(path: str | None) -> Placed:
         config = find(path)
     except NotInitialised:
         config = os.path.abspath(path or "vault.yaml")
-    if os.path.lexists(config):
-        return Placed(config=config, is_new=False)
     folder = os.path.dirname(config)
+    if os.path.lexists(config):
+        return Placed(config=config, is_new=False, paths=tuple(_copy_missing(folder)))
     try:
-        if not os.path.isdir(folder):
-            os.makedirs(folder)
-            os.chmod(folder, 0o755)  # noqa: S103, the umask would shut it to the state group
+        _make_open(folder)
         shutil.copyfile(shipped("vault.example.yaml"), config)
         os.chmod(config, 0o644)
     except OSError as error:
@@ -66,6 +64,22 @@ def place_configuration(path: str | None) -> Placed:
             hint="may this account write there?",
         ) from error
     return Placed(config=config, is_new=True, paths=(config, *copy_out(folder)))
+
+
+def _copy_missing(folder: str) -> list[str]:
+    """Copy policies and hooks beside a configuration that has neither folder of them."""
+    if any(os.path.lexists(os.path.join(folder, name)) for name in ("policies", "hooks")):
+        return []
+    return copy_out(folder)
+
+
+def _make_open(folder: str) -> None:
+    """Make a folder and what is missing above it; the umask would shut it to the state group."""
+    if os.path.isdir(folder):
+        return
+    _make_open(os.path.dirname(folder))
+    os.mkdir(folder)
+    os.chmod(folder, 0o755)  # noqa: S103, what is secret below has a mode of its own
 
 
 def make_vault(wired: Wired) -> Made:
@@ -87,7 +101,8 @@ def make_vault(wired: Wired) -> Made:
 def _make_folders(wired: Wired) -> Iterator[str]:
     state = wired.settings.state
     if not os.path.isdir(state):
-        os.makedirs(state, mode=_STATE_MODE)
+        _make_open(os.path.dirname(state))
+        os.mkdir(state)
         os.chmod(state, _STATE_MODE)
         yield state
     for name in _FOLDERS:

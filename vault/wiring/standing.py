@@ -146,11 +146,13 @@ def _last_cycle(last: CycleResult | None) -> Mapping[str, object] | None:
 
 def _public_target(wired: Wired, name: str) -> Mapping[str, object]:
     facts = _target(wired, name)
-    exposure = _last_exposure(wired, name) if facts.enrolled_at else None
-    complete = [n for n, hold in wired.catalogue.holds(name).items() if hold.complete]
+    is_enrolled = facts.enrolled_at is not None
+    exposure = _last_exposure(wired, name) if is_enrolled else None
+    holds = wired.catalogue.holds(name) if is_enrolled else {}
+    complete = [n for n, hold in holds.items() if hold.complete]
     return {
         "name": name,
-        "enrolled": facts.enrolled_at is not None,
+        "enrolled": is_enrolled,
         "disconnection": str(facts.disconnection),
         "last_cycle": max(complete, default=None),
         "last_opened": facts.last_opened.isoformat() if facts.last_opened else None,
