@@ -97,3 +97,14 @@ def test_degraded_outweighs_everything() -> None:
     )
     assert verdict is CycleVerdict.DEGRADED
     assert worst([]) is CycleVerdict.SOUND
+
+
+def test_night_that_the_red_button_ended_is_secured_and_never_sound() -> None:
+    """Pressed between two doors it raises nothing else: all sources saved, no target opened."""
+    found = of([SourceVerdict.SAVED], [TargetOutcome.NOT_OPENED], secured=True)
+    assert found is CycleVerdict.SECURED
+
+
+def test_target_that_was_due_and_not_opened_is_never_green() -> None:
+    """Invariant 7."""
+    assert of([SourceVerdict.SAVED], [TargetOutcome.NOT_OPENED]) is CycleVerdict.INCOMPLETE

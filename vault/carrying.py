@@ -116,6 +116,7 @@ class Carrier:
     signer: Signer
     clock: Clock
     progress: Progress
+    broken_off: TargetResult | None = None  # what a carry that raised had come to
 
     def carry(self, target: TargetRecord, night: Night) -> TargetResult:
         """Bring one target up to date; DoorUnproven, Interrupted and Secured pass through."""
@@ -127,7 +128,9 @@ class Carrier:
         try:
             trip.medium = self.airlock.doors[target.name].find()
             self._cross(trip)
-        except (DoorUnproven, Interrupted, Secured):
+        except (DoorUnproven, Interrupted, Secured) as error:
+            trip.error = error
+            self.broken_off = trip.result(None)
             self._keep(trip)
             raise
         except CoffreError as error:
@@ -385,6 +388,8 @@ class _Trip:
     def _outcome(self, report: AdmissionReport) -> tuple[TargetOutcome, tuple[str, ...]]:
         if self.has_nothing_new:
             return TargetOutcome.NOTHING_NEW, ()
+        if self.opened is None and isinstance(self.error, DoorUnproven | Interrupted | Secured):
+            return TargetOutcome.NOT_OPENED, (str(self.error),)
         if self.error is not None and not isinstance(self.error, DeadlineReached):
             return _outcome_of(self.error), (str(self.error),)
         if report.corrupt:

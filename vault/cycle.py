@@ -124,6 +124,8 @@ class _Running:
     reasons: list[str] = field(default_factory=list)
     landing_refused: bool = False
     interrupted: bool = False
+    secured: bool = False
+    records_missing: bool = False  # the vault's own, in the landing
 
 
 def run_night(house: House, plan: Plan) -> CycleResult:
@@ -151,6 +153,7 @@ def run_night(house: House, plan: Plan) -> CycleResult:
         running.interrupted = True
         running.reasons.append("interrupted")
     except (DoorUnproven, Secured) as error:
+        running.secured = isinstance(error, Secured)
         running.reasons.append(str(error))
     except (CoffreError, OSError) as error:
         running.reasons.append(str(error))
@@ -180,7 +183,6 @@ def _recover(house: House) -> None:
             "a door could not be proven shut: nothing runs",
             hint="what does coffre doctor say of the doors?",
         )
-    recover_cycles(house)
 
 
 def _begin_or_tell(house: House, plan: Plan) -> None:
@@ -189,6 +191,7 @@ def _begin_or_tell(house: House, plan: Plan) -> None:
     With a wrong clock nothing is recorded: an entry would make the wrong time the newest.
     """
     try:
+        recover_cycles(house)
         _preflight(house)
     except (ClockError, Secured):
         raise
@@ -196,7 +199,8 @@ def _begin_or_tell(house: House, plan: Plan) -> None:
         cycle = house.catalogue.begin_cycle(house.clock.now(), forced=plan.forced)
         running = _Running(cycle=cycle, plan=plan, started_at=house.clock.now())
         running.reasons.append(str(error))
-        _end(house, running, failed=True)
+        running.interrupted = isinstance(error, Interrupted)
+        _end(house, running, failed=not running.interrupted)
         raise
 
 
@@ -299,6 +303,7 @@ def _snapshot_self(house: House, running: _Running) -> None:
     item = house.intake.collect(house.self_source, closes_at_s=running.plan.closes_at_s)
     result = item.result or house.intake.snapshot(item, cycle=running.cycle, reasons=())
     if result.verdict.is_gap:
+        running.records_missing = True
         running.reasons.append(f"the vault's own records were not saved: {result.reasons}")
 
 
@@ -314,7 +319,8 @@ def _landing_is_ours(house: House, running: _Running) -> bool:
             "aliens",
             cycle=running.cycle,
             count=count,
-            first=[printable(alien.name) for alien in running.aliens[:10]],
+            # A lawful name is a hash; any other may be that of a patient's file.
+            first=[printable(alien.name) for alien in judgement.aliens[:10]],
         )
     misleads = bool(judgement.alien_indexes) or odd_misleads
     if misleads:
@@ -377,7 +383,11 @@ def _carry(house: House, running: _Running, files: tuple[RepositoryFile, ...]) -
             landing=house.landing.folder,
             files=files,
         )
-        running.targets.append(house.carrier.carry(target.record, night))
+        try:
+            running.targets.append(house.carrier.carry(target.record, night))
+        finally:
+            if house.carrier.broken_off is not None:
+                running.targets.append(house.carrier.broken_off)
 
 
 def _first(aliens: Iterator[tuple[bytes, str]]) -> tuple[tuple[Refusal, ...], int, bool]:
@@ -427,8 +437,9 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
         targets=running.targets,
         landing_refused=running.landing_refused,
         interrupted=running.interrupted,
+        secured=running.secured,
         failed=failed,
-        incomplete=bool(running.aliens or running.plan.not_enrolled),
+        incomplete=bool(running.aliens or running.plan.not_enrolled or running.records_missing),
     )
     not_due = [
         SourceResult(name=name, verdict=SourceVerdict.NOT_DUE) for name in running.plan.not_due

@@ -49,6 +49,7 @@ def judge(
     targets: Sequence[TargetResult],
     landing_refused: bool = False,
     interrupted: bool = False,
+    secured: bool = False,
     failed: bool = False,
     incomplete: bool = False,
 ) -> CycleVerdict:
@@ -56,6 +57,8 @@ def judge(
     found: set[CycleVerdict] = set()
     if status is VaultStatus.DEGRADED:
         found.add(CycleVerdict.DEGRADED)
+    if secured or status is VaultStatus.SECURED:
+        found.add(CycleVerdict.SECURED)
     if interrupted:
         found.add(CycleVerdict.INTERRUPTED)
     if failed:
@@ -95,6 +98,8 @@ def _of_targets(targets: Sequence[TargetResult]) -> set[CycleVerdict]:
         found.add(CycleVerdict.INCOMPLETE)  # it crossed, and something there was not as we left it
     if TargetOutcome.PARTIAL in outcomes:
         found.add(CycleVerdict.PARTIAL)
+    if TargetOutcome.NOT_OPENED in outcomes:
+        found.add(CycleVerdict.INCOMPLETE)
     refused = sum(outcome in _REFUSALS for outcome in outcomes)
     absent = outcomes.count(TargetOutcome.MEDIA_ABSENT)
     if refused:
