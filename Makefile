@@ -26,7 +26,7 @@ test:
 
 test-long:
 	@scripts/setup.sh test
-	$(PYTEST) -m long
+	COFFRE_TEST_LONG=1 $(PYTEST) -m 'long or matrix'
 
 lint:
 	@scripts/setup.sh test

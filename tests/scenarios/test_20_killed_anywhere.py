@@ -36,6 +36,7 @@ from vault.errors import ExitCode
 
 pytestmark = [
     pytest.mark.root,
+    pytest.mark.matrix,
     pytest.mark.skipif(not Path("vault/cli/main.py").exists(), reason="no command yet"),
 ]
 needs_strace = pytest.mark.skipif(
@@ -43,6 +44,7 @@ needs_strace = pytest.mark.skipif(
 )
 
 SEED = 20260101
+SHARES = 4  # of the points of the longest matrix, so that workers may share them
 
 
 class Matrix:
@@ -147,8 +149,9 @@ def test_fault_29_the_vault_side_may_be_met_at_every_call(
 
 
 @needs_strace
+@pytest.mark.parametrize("share", range(SHARES))
 def test_fault_29_the_command_itself_may_die_at_every_call(
-    matrix: Matrix, tmp_path: Path, long_run: bool
+    matrix: Matrix, tmp_path: Path, long_run: bool, share: int
 ) -> None:
     """Catalogue, ledger, reception, state: the next start shuts first, then goes on."""
     vault = matrix.vault
@@ -156,7 +159,8 @@ def test_fault_29_the_command_itself_may_die_at_every_call(
     with matrix.night():
         environ = vault.environment()
         counts = count_calls(words, WRITING, log=tmp_path / "log", env=environ, cwd=vault.folder)
-    for point in kill_points(counts, seed=SEED, sample=None if long_run else SAMPLE):
+    points = kill_points(counts, seed=SEED, sample=None if long_run else SAMPLE)
+    for point in points[share::SHARES]:
         with matrix.night():
             run_injected(words, point.syscall, point.when, env=environ, cwd=vault.folder)
             matrix.judge(point)
