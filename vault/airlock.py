@@ -279,12 +279,13 @@ class Airlock:
 
     def secure(self, pressed: Pressed) -> Mapping[str, ShutReport]:
         """Shut both doors for good, until another person releases."""
-        self.store.press(pressed)
+        self._kept(lambda: self.store.press(pressed))
         self._state = after(self._state, Event.RECOVER)
         reports = self._shut_all("red button")
         self._settle(reports.values(), reason=pressed.reason)
         if self._state is State.LOCKED:
-            self._move(Event.SECURE, reason=pressed.reason)
+            self._state = after(self._state, Event.SECURE)
+            self._commit(reason=pressed.reason)
         self._kept(
             lambda: self.ledger.append(
                 "secured", by=pressed.by, login=pressed.login, reason=pressed.reason

@@ -72,8 +72,8 @@ class StateFolder:
             public = _read_json(path)
             if public is not None:
                 told = {**public, "status": str(status_of(state)), "pid": os.getpid()}
-                mode = _PUBLIC_FILE_MODE
-                write_json(path, told, mode=mode, group=self._gid(), is_durable=False)
+                mode, group = _PUBLIC_FILE_MODE, os.stat(path).st_gid
+                write_json(path, told, mode=mode, group=group, is_durable=False)
 
     def pressed(self) -> Pressed | None:
         """Give the red button's record; one that cannot be read counts as pressed."""

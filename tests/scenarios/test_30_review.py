@@ -15,3 +15,36 @@ def test_status_that_cannot_be_read_counts_as_open(held: ScratchVault, content: 
     (held.state / "public" / "status.json").write_text(content)
     told = held.coffre("status").ok(5)
     assert told.document["error"]["reference"] == "door-unproven"
+
+
+# -- what else is broken holds neither the button nor the other sources
+
+
+def test_red_button_works_with_a_configuration_that_does_not_load(held: ScratchVault) -> None:
+    """It is pressed and the alarm is given: no door could be asked."""
+    written = held.config.read_text()
+    held.config.write_text(written.replace("policy: hr", "policy: none-such"))
+    held.coffre("secure", "--reason", "odd mail", "--by", "Ana").ok(5)
+    assert held.coffre("status").code == 5
+    held.config.write_text(written)
+    assert held.run().code == 6
+
+
+def test_secret_that_is_missing_is_a_gap_of_its_source_alone(held: ScratchVault) -> None:
+    """The others are saved, and the button needs no secret at all."""
+    lab = "  lab: {policy: laboratory, sftp: {host: 127.0.0.1, port: 9, user: lab, path: /x, "
+    lab += "key: {file: secrets/none}, known_hosts: secrets/none}}\ntargets:"
+    held.config.write_text(held.config.read_text().replace("targets:", lab))
+    held.grow(2)
+    night = held.run().ok(3).document
+    verdicts = {source["name"]: source["verdict"] for source in night["sources"]}
+    assert verdicts == {"pmsi": "saved", "hr": "saved", "lab": "failed"}
+    held.coffre("secure", "--reason", "odd mail", "--by", "Ana").ok()
+
+
+def test_night_that_cannot_be_planned_shuts_the_doors_all_the_same(held: ScratchVault) -> None:
+    """Invariant 2: what a death left open is shut at the next start, whatever else is wrong."""
+    airlock = held.state / "airlock.json"
+    airlock.write_text(airlock.read_text().replace('"locked"', '"pulling"'))
+    held.run("--target", "none-such").ok(2)
+    assert '"locked"' in airlock.read_text()

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vault.cli.media import login_of_caller
 from vault.cli.session import Session
 from vault.cli.standing import publish
-from vault.cli.words import _
-from vault.errors import ExitCode, LockHeld, UsageError
-from vault.records import Pressed
+from vault.cli.words import _, message_of
+from vault.errors import CoffreError, DoorUnproven, ExitCode, LockHeld, UsageError
+from vault.records import AirlockRecord, Pressed
+from vault.state import State
 
 if TYPE_CHECKING:
-    from vault.wiring.wired import Wired
+    from collections.abc import Mapping
+
+    from vault.results import ShutReport
+    from vault.statefile import StateFolder
 
 _ORDERLY_S = 10.0  # a running night shuts its doors on a signal; then it is killed
 
 
 def secure_command(session: Session, *, reason: str, by: str) -> int:
     """Stop what runs, shut every door, and let nothing open until another person releases."""
-    wired = session.wired()
-    wired.require_founded()
-    pressed = Pressed(by=by, reason=reason, at=wired.clock.now(), login=login_of_caller())
-    wired.state.press(pressed)
-    with _lock_at_any_price(wired):
-        reports = wired.airlock.secure(pressed)
-        publish(wired)
-    degraded = str(wired.airlock.status) == "degraded"
+    from vault.config import peek
+    from vault.statefile import StateFolder
+
+    # What else of this vault is broken (a typo, a secret, the catalogue) must not hold the button.
+    state = StateFolder(peek(session.config).state)
+    if not os.path.isdir(state.folder):
+        session.wired().require_founded()
+    pressed = Pressed(by=by, reason=reason, at=datetime.now(UTC), login=login_of_caller())
+    unwritten = _press(state, pressed)
+    with _lock_at_any_price(state):  # whoever held a door has ended
+        reports = _shut_all(session, state, pressed)
+    degraded = not all(report.is_shut for report in reports.values())
+    if unwritten is not None and not degraded:
+        raise unwritten
     if degraded:
         session.say(_("A DOOR IS NOT PROVEN SHUT. Pull the medium's cable now."))
     else:
@@ -38,6 +50,35 @@ def secure_command(session: Session, *, reason: str, by: str) -> int:
     code = ExitCode.DEGRADED if degraded else ExitCode.SOUND
     status = "degraded" if degraded else "secured"
     return session.emit({"status": status, "doors": doors}, code)
+
+
+def _press(state: StateFolder, pressed: Pressed) -> OSError | None:
+    """Press the button; a disk that takes no file keeps no door open."""
+    try:
+        state.press(pressed)
+    except PermissionError:
+        raise
+    except OSError as error:
+        return error
+    return None
+
+
+def _shut_all(session: Session, state: StateFolder, pressed: Pressed) -> Mapping[str, ShutReport]:
+    """Shut and ask every door; DoorUnproven when the vault cannot even name them."""
+    try:
+        wired = session.wired()
+        wired.require_founded()
+        reports = wired.airlock.secure(pressed)
+        publish(wired)
+    except (CoffreError, OSError) as error:
+        session.say(message_of(error) if isinstance(error, CoffreError) else str(error))
+        with contextlib.suppress(OSError):
+            state.commit(AirlockRecord(state=State.DEGRADED, since=pressed.at))
+        raise DoorUnproven(
+            "a door could not be proven shut: nothing opens",
+            hint="what does coffre doctor say of the doors?",
+        ) from error
+    return reports
 
 
 def release_command(session: Session, *, by: str) -> int:
@@ -69,8 +110,8 @@ def _same_person(one: str, other: str) -> bool:
 class _lock_at_any_price:  # noqa: N801, reads as the verb it is
     """Take the vault's lock; whoever holds it is asked to end, then killed."""
 
-    def __init__(self, wired: Wired) -> None:
-        self._lock = wired.state.lock()
+    def __init__(self, state: StateFolder) -> None:
+        self._lock = state.lock()
 
     def __enter__(self) -> None:
         for sign, patience_s in ((signal.SIGTERM, _ORDERLY_S), (signal.SIGKILL, _ORDERLY_S)):
@@ -93,6 +134,10 @@ class _lock_at_any_price:  # noqa: N801, reads as the verb it is
             try:
                 self._lock.take()
             except LockHeld:
+                time.sleep(0.05)
+            except OSError:  # no lock can be made on this disk: enough when nobody has one
+                if self._lock.holder() is None:
+                    return True
                 time.sleep(0.05)
             else:
                 return True

@@ -11,10 +11,11 @@ from vault.cli.shown import colour, moment, seconds, size, table, wrapped
 from vault.cli.standing import publish
 from vault.cli.words import _, called, hint_of, message_of, plural, retell
 from vault.errors import CoffreError, DoorUnproven, NeedsRoot, Secured
-from vault.results import CycleResult, SourceResult, TargetResult
+from vault.results import CycleResult, SourceResult, TargetResult, VaultStatus
 
 if TYPE_CHECKING:
     from vault.cycle import Plan
+    from vault.wiring.night import Order
     from vault.wiring.wired import Wired
 
 _KINDS = {
@@ -58,14 +59,32 @@ def run_command(
             return _show_plan(session, wired, plan)
         _require_root(wired)
         with wired.locked():
-            plan = plan_night(wired.settings, wired.catalogue, wired.sources, wired.clock, order)
             try:
+                plan = _plan(wired, order)
                 result = run_night(wired.house, plan)
             except (DoorUnproven, Secured) as error:
                 return _not_begun(session, wired, error)
             finally:
                 publish(wired)
     return _show_result(session, wired, result)
+
+
+def _plan(wired: Wired, order: Order) -> Plan:
+    """Plan the night; what keeps it from beginning keeps no door from being shut and asked."""
+    from vault.wiring.night import plan_night
+
+    try:
+        plan = plan_night(wired.settings, wired.catalogue, wired.sources, wired.clock, order)
+        assert wired.house  # restic, the landing's password, the pins
+    except CoffreError:
+        wired.airlock.recover()
+        if wired.airlock.status is VaultStatus.DEGRADED:
+            raise DoorUnproven(
+                "a door could not be proven shut: nothing runs",
+                hint="what does coffre doctor say of the doors?",
+            ) from None
+        raise
+    return plan
 
 
 def _require_root(wired: Wired) -> None:

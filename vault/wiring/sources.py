@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vault.config import SecretRef, SourceSettings
-from vault.errors import ConfigError
+from vault.errors import CoffreError, ConfigError, SourceError
 from vault.intake import NightSource
 from vault.policy import Policy
-from vault.ports import Source
+from vault.ports import Progress, Source
+from vault.ports import Reception as ReceptionPort
+from vault.results import Pull, ShutReport
 from vault.secret import Secret
 from vault.sources.command import CommandSource
 from vault.sources.folder import FolderSource
 from vault.sources.mounted import MountedFolderSource
-from vault.sources.mounting import Mount
+from vault.sources.mounting import Mount, prove_gone
 from vault.sources.reception import Reception
 from vault.sources.sftp import SftpSource
 from vault.sources.ssh_session import Account
@@ -26,13 +28,34 @@ if TYPE_CHECKING:
 SELF = "coffre"  # the vault's own records, as a source
 
 
+class _Unready:
+    """A source that cannot be made now: a gap of its own, while the others go on."""
+
+    def __init__(self, name: str, error: CoffreError) -> None:
+        self.name = name
+        self._error = error
+
+    def collect(self, reception: ReceptionPort, *, closes_at_s: float, progress: Progress) -> Pull:
+        """Say why there is nothing to pull from."""
+        del reception, closes_at_s, progress
+        error = self._error
+        raise SourceError(error.template, hint=error.hint_template, **error.values) from error
+
+
 def make_sources(wired: Wired) -> dict[str, NightSource]:
     """Make every configured source with its reception."""
     settings = wired.settings
     return {
-        name: _night_source(wired, name, make_source(wired, name, source), settings.policy_of(name))
+        name: _night_source(wired, name, _made(wired, name, source), settings.policy_of(name))
         for name, source in settings.sources.items()
     }
+
+
+def _made(wired: Wired, name: str, source: SourceSettings) -> Source:
+    try:
+        return make_source(wired, name, source)
+    except CoffreError as error:  # its secret is missing, say
+        return _Unready(name, error)
 
 
 def make_self_source(wired: Wired) -> NightSource:
@@ -126,7 +149,13 @@ def _optional(wired: Wired, ref: SecretRef | None, name: str) -> Secret | None:
     return wired.secret(ref, name) if ref is not None else None
 
 
-def shares_of(sources: Mapping[str, NightSource]) -> Sequence[MountedFolderSource]:
-    """Give the sources that mount a share for their pull."""
-    found = [source.source for source in sources.values()]
-    return [source for source in found if isinstance(source, MountedFolderSource)]
+def shares_gone(wired: Wired) -> Callable[[str], ShutReport] | None:
+    """Give the question whether the configured shares are gone; it needs no secret of theirs."""
+    sources = wired.settings.sources.values()
+    shares = [source.mount.what for source in sources if source.mount is not None]
+
+    def ask(_reason: str) -> ShutReport:
+        reports = [prove_gone(what) for what in shares]
+        return next((report for report in reports if not report.is_shut), reports[0])
+
+    return ask if shares else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -38,14 +38,13 @@ from vault.records import CataloguePort, LedgerPort
 from vault.recovery import Restorer
 from vault.restic import Restic, find_restic
 from vault.restored import compare
-from vault.results import ShutReport, TargetRecord
+from vault.results import TargetRecord
 from vault.secret import Secret
-from vault.sources.mounted import MountedFolderSource
 from vault.statefile import StateFolder
 from vault.wiring.documents import DocumentSigner
 from vault.wiring.engine import ResticRestore
 from vault.wiring.landing import PinnedLanding
-from vault.wiring.sources import make_self_source, make_sources, shares_of
+from vault.wiring.sources import make_self_source, make_sources, shares_gone
 
 _SECRET_COMMAND_S = 60.0
 _ROOM_LEAST_BYTES = 256 << 20  # below this a ledger or a catalogue may not be written to the end
@@ -207,7 +206,6 @@ class Wired:
     @cached_property
     def airlock(self) -> Airlock:
         """Both doors and the interlock."""
-        shares = shares_of(self.sources)
         return Airlock(
             production=self.production,
             doors=self.doors,
@@ -215,7 +213,7 @@ class Wired:
             catalogue=self._catalogue_port,
             ledger=self._ledger_port,
             clock=self.clock,
-            shares_gone=_gone(shares) if shares else None,
+            shares_gone=shares_gone(self),
         )
 
     @property
@@ -343,13 +341,3 @@ def _run_for_secret(argv: Sequence[str]) -> bytes:
             hint="does it run by hand?",
         )
     return finished.stdout
-
-
-def _gone(shares: Sequence[MountedFolderSource]) -> Callable[[str], ShutReport]:
-    """Ask each mounted share in turn whether it is gone; the first that is not answers."""
-
-    def ask(_reason: str) -> ShutReport:
-        reports = [share.prove_gone() for share in shares]
-        return next((report for report in reports if not report.is_shut), reports[0])
-
-    return ask
