@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vault.admission import Pins, compare_pins, is_carried, judge_landing
+from vault.admission import LandingJudgement, Pins, compare_pins, is_carried, judge_landing
 from vault.airlock import Airlock
 from vault.carrying import Carrier, Night, lacking
 from vault.errors import (
@@ -33,7 +33,7 @@ from vault.errors import (
     Secured,
     SpaceError,
 )
-from vault.intake import Collected, Intake, NightSource
+from vault.intake import ALIENS_FACT, Collected, Intake, NightSource
 from vault.names import printable
 from vault.ports import Clock, LandingRepository, Progress
 from vault.records import CataloguePort, LedgerPort
@@ -312,6 +312,7 @@ def _landing_is_ours(house: House, running: _Running) -> bool:
     judgement = judge_landing(_carried(house.landing.list_files()), house.catalogue.known_paths())
     odd, odd_count, odd_misleads = _first(house.landing.list_aliens())
     running.aliens = (judgement.aliens + odd)[:_LISTED]
+    _remember_aliens(house, judgement)
     count = judgement.alien_count + odd_count
     if count:
         running.reasons.append(f"{count} thing(s) in the landing that no run of ours made")
@@ -336,6 +337,17 @@ def _landing_is_ours(house: House, running: _Running) -> bool:
         )
     running.landing_refused = misleads or not judgement.is_whole
     return not running.landing_refused
+
+
+def _remember_aliens(house: House, judgement: LandingJudgement) -> None:
+    """Keep the names of what no run of ours made, so that a run which dies cannot inherit it."""
+    aliens: Iterator[RepositoryFile] = iter(())
+    if judgement.alien_count:
+        found = _carried(house.landing.list_files())
+        aliens = lacking(found, house.catalogue.known_paths())
+    elif not house.catalogue.fact(ALIENS_FACT):
+        return
+    house.catalogue.set_fact(ALIENS_FACT, "\n".join(file.path for file in aliens))
 
 
 def _authenticate(house: House, running: _Running) -> tuple[RepositoryFile, ...] | None:

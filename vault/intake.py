@@ -30,6 +30,7 @@ from vault.results import (
     SourceVerdict,
 )
 
+ALIENS_FACT = "aliens-before-backups"  # paths, one a line: never a run's, whatever becomes of it
 RUN_FACT = "running-backup"  # the announced run, until its batch is kept
 _SHOWN = 10  # names of things not taken that a person is shown
 
@@ -153,7 +154,8 @@ class Intake:
         """Clear up after a run that never ended well. Idempotent; nothing is done without one.
 
         Packs that no index names serve nobody and are removed. Once an index of the run is there
-        a later run may build on it, so all that the run left is kept as its batch.
+        a later run may build on it, so all that the run left is kept as its batch. What was an
+        alien before the run is neither removed nor kept: it stays an alien.
         """
         announced = self.catalogue.fact(RUN_FACT)
         if not announced:
@@ -161,7 +163,8 @@ class Intake:
         run = json.loads(announced)
         ours = {file.path for file in self.catalogue.known_paths()}
         provisioned = {file.path for file in self.landing.list_files() if not is_carried(file.path)}
-        left = self.landing.disown(ours | provisioned)
+        aliens = set((self.catalogue.fact(ALIENS_FACT) or "").split())
+        left = self.landing.disown(ours | provisioned | aliens)
         is_named = any(file.path.startswith("index/") for file in left)
         removed = self.landing.sweep(() if is_named else left)
         kept = left if is_named else ()

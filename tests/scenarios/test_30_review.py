@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+import sqlite3
+
 import pytest
 
 from tests.rigs.vaults import ScratchVault
@@ -48,3 +53,23 @@ def test_night_that_cannot_be_planned_shuts_the_doors_all_the_same(held: Scratch
     airlock.write_text(airlock.read_text().replace('"locked"', '"pulling"'))
     held.run("--target", "none-such").ok(2)
     assert '"locked"' in airlock.read_text()
+
+
+# -- recovery deletes and adopts nothing that was there before the run that died
+
+
+def test_alien_is_neither_removed_nor_carried_when_a_backup_died(held: ScratchVault) -> None:
+    """Third fence: what no run of ours made does not become ours by a power cut."""
+    content = b"left by nobody knows whom"
+    name = hashlib.sha256(content).hexdigest()
+    alien = held.landing / "data" / name[:2] / name
+    alien.write_bytes(content)
+    held.grow(2)
+    held.run().ok(3)
+    with contextlib.closing(sqlite3.connect(held.state / "catalogue.sqlite")) as catalogue:
+        dead = json.dumps({"cycle": 2, "source": "hr", "bytes": 1000})
+        catalogue.execute("INSERT OR REPLACE INTO fact VALUES ('running-backup', ?)", (dead,))
+        catalogue.commit()
+    held.run().ok(3)
+    assert alien.read_bytes() == content
+    assert not (held.trial / "repository" / "data" / name[:2] / name).exists()
