@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -73,3 +75,32 @@ def test_alien_is_neither_removed_nor_carried_when_a_backup_died(held: ScratchVa
     held.run().ok(3)
     assert alien.read_bytes() == content
     assert not (held.trial / "repository" / "data" / name[:2] / name).exists()
+
+
+# -- the front door
+
+
+def test_restore_stays_out_of_state_exports_and_targets(held: ScratchVault) -> None:
+    """What is restored there would be an alien, an export, or a write past the vault door."""
+    for place in (held.landing / "data" / "x", held.trial / "x", held.exports("hr") / "x"):
+        held.coffre("restore", "hr", "--to", str(place)).ok(2)
+        assert not place.exists()
+
+
+def test_night_goes_on_when_nobody_reads_its_progress(held: ScratchVault) -> None:
+    """Telling never fails a night."""
+    held.grow(2)
+    words = [word for word in held.argv("run", "--now") if word != "--json"]
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    night = subprocess.run(
+        words, stderr=write_end, stdout=subprocess.PIPE, env=held.environment(), check=False
+    )
+    os.close(write_end)
+    assert night.returncode == 0, night.stdout
+
+
+def test_command_that_a_signal_ended_is_told_as_a_shell_would(held: ScratchVault) -> None:
+    """An exit code is never negative."""
+    words = ("target", "open", "trial", "--for", "1m", "--reason", "x", "--")
+    assert held.coffre(*words, "sh", "-c", "kill -9 $$").ok(137).document["exit_code"] == 137

@@ -12,7 +12,7 @@ from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, size, table, wrapped
 from vault.cli.standing import publish
 from vault.cli.words import _, called, plural, retell
-from vault.errors import ExitCode, UsageError
+from vault.errors import DestinationNotEmpty, ExitCode, UsageError
 from vault.names import printable, to_json
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def restore_command(
             cycle=cycle,
             origin=origin,
         )
+        _refuse_own_places(wired, wish.to)
         with wired.locked():
             wired.airlock.recover()
             try:
@@ -106,6 +107,22 @@ def restore_command(
             finally:
                 publish(wired)
     return _show(session, wired, restored)
+
+
+def _refuse_own_places(wired: Wired, to: bytes) -> None:
+    """Refuse to restore into the vault's state, an export or a target: it would become theirs."""
+    settings = wired.settings
+    places: list[str | None] = [settings.state]
+    places += [source.folder for source in settings.sources.values() if source.mount is None]
+    places += [target.door.folder for target in settings.targets.values()]
+    real = os.path.realpath(os.fsdecode(to))
+    for place in (os.path.realpath(place) for place in places if place is not None):
+        if os.path.commonpath((real, place)) == place:
+            raise DestinationNotEmpty(
+                "{folder} already holds something",
+                folder=place,
+                hint="is there an empty folder to restore into?",
+            )
 
 
 def _show(session: Session, wired: Wired, restored: Restored) -> int:

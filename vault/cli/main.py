@@ -9,6 +9,7 @@ Source: contract, "Commands"; design, section 9.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -26,9 +27,17 @@ _GROUPS = ("target", "source", "keys", "config")
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command; exits with a code of the table."""
     speak(language_of_environment())
+    _write_whatever_the_locale()
     _end_on_signals()
     os.umask(0o077)
     sys.exit(run_words(sys.argv[1:] if argv is None else argv))
+
+
+def _write_whatever_the_locale() -> None:
+    """Escape what the terminal's encoding has no sign for, instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run_words(argv: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from vault.cli.session import Session, is_root
 from vault.cli.shown import moment, size, table
 from vault.cli.standing import publish
 from vault.cli.words import _, called, retell
-from vault.errors import NeedsRoot, UsageError
+from vault.errors import DoorUnproven, NeedsRoot, UsageError
 from vault.ports import Medium
 
 if TYPE_CHECKING:
@@ -159,6 +159,14 @@ def retire_command(session: Session, name: str, *, yes: bool) -> int:
             _("{name} will not be written to any more; nothing on it is erased.").format(name=name)
         )
         _require_yes(yes)
+        report = wired.doors[name].shut("retired")  # from now on nobody asks it any more
+        if not report.is_shut:
+            raise DoorUnproven(
+                "the vault door of {target} could not be proven shut: {evidence}",
+                target=name,
+                evidence="; ".join(report.evidence),
+                hint="can the medium's cable be pulled now? then coffre doctor says who held it?",
+            )
         wired.catalogue.retire_target(name, wired.clock.now())
         wired.ledger.append("target-retired", target=name)
         publish(wired)
@@ -213,10 +221,11 @@ def open_command(
                 env = {"PATH": os.environ.get("PATH", ""), "COFFRE_TARGET": root}
                 env |= {k: v for k, v in os.environ.items() if k in ("TERM", "LANG", "HOME")}
                 out = 2 if session.as_json else 1
-                code = opened.vault.run(argv, env=env, fds=(0, out, 2), timeout_s=None)
+                status = opened.vault.run(argv, env=env, fds=(0, out, 2), timeout_s=None)
         finally:
             publish(wired)
     assert opened.exposure is not None
+    code = status if status >= 0 else 128 - status  # by a signal, as a shell says it
     session.whisper(_("The door is shut and proven."))
     session.emit({"target": name, "exit": code, "exposure_s": opened.exposure.seconds}, code)
     return code

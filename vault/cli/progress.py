@@ -6,6 +6,7 @@ Rule 2: telling never fails a night.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from types import TracebackType
 from typing import Self
@@ -34,7 +35,8 @@ class PlainProgress:
     def step(self, name: str, detail: str = "") -> None:
         """Say that a step begins."""
         words = _(STEPS.get(name, name))
-        print(f"· {words} {detail}".rstrip(), file=sys.stderr, flush=True)  # noqa: T201
+        with contextlib.suppress(OSError):  # a pipe that nobody reads any more
+            print(f"· {words} {detail}".rstrip(), file=sys.stderr, flush=True)  # noqa: T201
 
     def advance(self, done_bytes: int, total_bytes: int) -> None:
         """Say nothing between steps."""

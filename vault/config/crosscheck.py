@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from vault.config.nodes import Document, Loc
 from vault.config.problems import Problem, suggest
-from vault.config.settings import OWN_SOURCE, OWN_TARGET, Settings, secret_refs
+from vault.config.settings import OWN_DOOR, OWN_SOURCE, OWN_TARGET, Settings, secret_refs
 from vault.config.shipping import shipped
 from vault.policy import Policy
 
@@ -43,7 +43,7 @@ def _check_names(settings: Settings, document: Document) -> Iterator[Problem]:
     if OWN_SOURCE in settings.sources:
         loc: Loc = ("sources", OWN_SOURCE)
         yield document.problem(loc, "this name is the vault's own; choose another")
-    for name in (OWN_SOURCE, OWN_TARGET):
+    for name in (OWN_SOURCE, OWN_TARGET, OWN_DOOR):
         if name in settings.targets:
             loc = ("targets", name)
             yield document.problem(loc, "this name is the vault's own; choose another")

@@ -43,6 +43,7 @@ from vault.window import ALL_DAYS, LONGEST_S, WEEKDAYS, Window
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ALL_WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OWN_SOURCE = "coffre"  # catalogue and ledger are snapshotted under this name
+OWN_DOOR = "production"  # doors are told by the names of their targets
 OWN_TARGET = "landing"  # what `restore --from landing` means
 
 
