@@ -104,3 +104,19 @@ def test_command_that_a_signal_ended_is_told_as_a_shell_would(held: ScratchVault
     """An exit code is never negative."""
     words = ("target", "open", "trial", "--for", "1m", "--reason", "x", "--")
     assert held.coffre(*words, "sh", "-c", "kill -9 $$").ok(137).document["exit_code"] == 137
+
+
+def test_vault_where_nothing_runs_any_more_is_not_told_from_its_last_good_night(
+    held: ScratchVault,
+) -> None:
+    """Invariant 7: who watches without root reads a file that nobody writes any more."""
+    public = held.state / "public" / "status.json"
+    status = json.loads(public.read_text())
+    status["gaps"] = []
+    status["last_cycle"]["ended_at"] = status["written_at"] = "2026-01-05T03:00:00+00:00"
+    public.write_text(json.dumps(status))
+    person = [word for word in held.argv("status") if word != "--json"]
+    told = subprocess.run(
+        person, capture_output=True, text=True, env=held.environment(), check=True
+    )
+    assert "no night has run" in told.stdout

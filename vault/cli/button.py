@@ -33,7 +33,7 @@ def secure_command(session: Session, *, reason: str, by: str) -> int:
 
     # What else of this vault is broken (a typo, a secret, the catalogue) must not hold the button.
     state = StateFolder(peek(session.config).state)
-    if not os.path.isdir(state.folder):
+    if not os.access(state.folder, os.R_OK | os.X_OK):  # not there, or another account's
         session.wired().require_founded()
     pressed = Pressed(by=by, reason=reason, at=datetime.now(UTC), login=login_of_caller())
     unwritten = _press(state, pressed)

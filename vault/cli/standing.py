@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vault.cli.session import Session
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _STATUS_CODES = {"degraded": ExitCode.DEGRADED, "secured": ExitCode.SECURED}
 _KNOWN = ("locked", "unlocked", "secured", "degraded")
+_SILENCE_S = 50 * 3600.0  # as in vault.gap, whose loading would take longer than all of status
 _SEVERITIES = {"critical": "bad", "warning": "warn", "info": "dim"}
 
 
@@ -92,7 +93,22 @@ def _read_public(state: str) -> dict[str, Any]:
             "a door could not be proven shut: nothing runs",
             hint="what does coffre doctor say of the doors?",
         )
+    _tell_silence(status)
     return status
+
+
+def _tell_silence(status: dict[str, Any]) -> None:
+    """Add that no night has run: where nothing runs, nobody writes it into the file."""
+    last, gaps = status.get("last_cycle"), status.setdefault("gaps", [])
+    since = last["ended_at"] if last else status["written_at"]
+    silent_s = (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()
+    if silent_s <= _SILENCE_S or any(gap["kind"] == "no-night" for gap in gaps):
+        return
+    told = {"template": "no night has run", "message": "no night has run"}
+    mend = "is the timer on? coffre run tells what holds it"
+    told |= {"mend_template": mend, "mend": mend, "since": since}
+    nothing: dict[str, Any] = {"source": None, "target": None, "values": {}}
+    gaps.insert(0, {"kind": "no-night", "severity": "critical", **nothing, **told})
 
 
 def _alive_status(status: Mapping[str, Any]) -> str:
