@@ -26,6 +26,7 @@ from vault.airlock import Airlock, Opened, Opening
 from vault.errors import (
     CoffreError,
     DeadlineReached,
+    DoorError,
     DoorUnproven,
     Impostor,
     Interrupted,
@@ -135,6 +136,8 @@ class Carrier:
             raise
         except CoffreError as error:
             trip.error = error
+        except OSError as error:
+            trip.error = DoorError("the crossing failed: {reason}", reason=error.strerror)
         self._keep(trip)
         return trip.result(self.catalogue.measured_rate(target.name))
 

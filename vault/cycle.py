@@ -476,7 +476,6 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
         reasons=tuple(running.reasons),
         warnings=tuple(house.airlock.warnings),
     )
-    house.catalogue.end_cycle(result)
     house.ledger.append(
         "cycle-ended",
         cycle=result.cycle,
@@ -485,4 +484,5 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
         targets={target.name: str(target.outcome) for target in result.targets},
         sources={source.name: str(source.verdict) for source in result.sources},
     )
+    house.catalogue.end_cycle(result)  # last: a night whose entry failed has not ended well
     return result

@@ -94,13 +94,16 @@ class Founding:
             keys=sorted(pins.keys),
             vault_key=self.vault_key,
         )
-        self.catalogue.set_fact(_SHEET_FACT, now.isoformat())
         return RecoverySheet(
             password=secret,
             repository_id=pins.repository_id,
             vault_key=self.vault_key,
             made_at=now,
         )
+
+    def note_printed(self, sheet: RecoverySheet) -> None:
+        """Note that a person has the sheet; before, a founding that died makes another one."""
+        self.catalogue.set_fact(_SHEET_FACT, sheet.made_at.isoformat())
 
     def confirm(self, typed: Secret) -> None:
         """Read the recovery password back: restic itself must open with it; SecretError."""

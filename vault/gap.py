@@ -18,6 +18,7 @@ from enum import StrEnum
 from vault.policy import Policy
 from vault.results import CycleVerdict, Disconnection
 
+_BAD_OUTCOMES = frozenset({"impostor", "full", "refused", "corrupt", "failed"})
 _SILENCE = timedelta(hours=50)  # two nights and two hours without any run
 
 
@@ -74,6 +75,8 @@ class TargetFacts:
     disconnection: Disconnection
     unproven_since: datetime | None
     max_unseen_s: int
+    last_outcome: str = ""  # of the newest night
+    last_outcome_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +159,27 @@ def _of_vault(facts: VaultFacts, now: datetime) -> Iterator[Gap]:
 
 def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
     policy = source.policy
-    if source.last_verdict in ("missing", "empty", "refused", "failed"):
+    if source.last_verdict == "refused":
+        yield Gap(
+            kind="source-refused",
+            severity=Severity.CRITICAL,
+            source=source.name,
+            since=source.last_verdict_at,
+            template="the export was REFUSED: it does not look like itself",
+            mend="run nothing again; look at the exporting host first "
+            "(what was pulled is kept aside in refused/{source})",
+        )
+    elif source.last_verdict == "partial":
+        yield Gap(
+            kind="source-partial",
+            severity=Severity.WARNING,
+            source=source.name,
+            since=source.last_verdict_at,
+            template="files were left out last night: still being written",
+            mend="does the export end before the night? coffre run --now --source {source} "
+            "tries again",
+        )
+    elif source.last_verdict in ("missing", "empty", "failed"):
         yield Gap(
             kind=f"source-{source.last_verdict}",
             severity=Severity.WARNING,
@@ -173,7 +196,7 @@ def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
             source=source.name,
             since=source.first_seen,
             template="no target holds a copy yet",
-            mend="enrol a target, then coffre run",
+            mend="coffre run --now --source {source}, once a target is enrolled",
         )
         return
     newest = max(point.point_at for point in source.held)
@@ -188,13 +211,16 @@ def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
             values={"hours": allowed // 3600},
             mend="coffre run --now; coffre status tells what held the last nights",
         )
-    if len(source.held) < policy.copies:
+    counted = [
+        point for point in source.held if point.disconnection.rank <= policy.min_disconnection.rank
+    ]
+    if len(counted) < policy.copies:
         yield Gap(
             kind="too-few-copies",
             severity=Severity.WARNING,
             source=source.name,
             template="held by {count} target(s), {wanted} promised",
-            values={"count": len(source.held), "wanted": policy.copies},
+            values={"count": len(counted), "wanted": policy.copies},
             mend="enrol another target",
         )
     strongest = min((point.disconnection for point in source.held), key=lambda kind: kind.rank)
@@ -237,6 +263,16 @@ def _of_target(target: TargetFacts, now: datetime) -> Iterator[Gap]:
             since=target.unproven_since,
             template="an opening was not proven shut",
             mend="coffre doctor asks again; else pull the cable",
+        )
+    if target.last_outcome in _BAD_OUTCOMES:
+        yield Gap(
+            kind=f"target-{target.last_outcome}",
+            severity=Severity.CRITICAL,
+            target=target.name,
+            since=target.last_outcome_at,
+            template="last night it came to “{outcome}”: what is new is not on it",
+            values={"outcome": target.last_outcome},
+            mend="docs/sysadmin.md says what to do; coffre run --now --target {target} tries again",
         )
     seen = target.last_opened or target.enrolled_at
     if (now - seen).total_seconds() > target.max_unseen_s:

@@ -114,7 +114,8 @@ class Intake:
         newest = self.catalogue.newest_snapshot(source.name)
         total = sum(entry.size_bytes for entry in pull.entries)
         if newest is not None and newest.manifest == identity:
-            return _result(source, pull, SourceVerdict.UNCHANGED, newest.snapshot_id, reasons)
+            verdict = SourceVerdict.PARTIAL if pull.waiting else SourceVerdict.UNCHANGED
+            return _result(source, pull, verdict, newest.snapshot_id, reasons)
         self.progress.step("snapshot", source.name)
         try:
             snapshot_id = self._run_backup(
@@ -134,7 +135,8 @@ class Intake:
                 bytes=total,
             )
         )
-        return _result(source, pull, SourceVerdict.SAVED, snapshot_id, reasons)
+        verdict = SourceVerdict.PARTIAL if pull.waiting else SourceVerdict.SAVED
+        return _result(source, pull, verdict, snapshot_id, reasons)
 
     def _run_backup(
         self, source: NightSource, *, cycle: int, parent: str | None, total: int

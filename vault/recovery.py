@@ -77,6 +77,7 @@ class Wish:
     at: datetime | None = None
     cycle: int | None = None
     origin: str = LANDING
+    login: str = ""  # who really typed, as far as the host knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,13 @@ class Restorer:
 
     def candidates(self, wish: Wish) -> list[SnapshotRecord]:
         """Give the snapshots that answer the wish, newest first; NothingToRestore."""
+        last = self.catalogue.last_cycle()
+        if wish.cycle is not None and (last is None or wish.cycle > last.cycle):
+            raise NothingToRestore(
+                "there was no night {cycle}; the last one is {last}",
+                cycle=wish.cycle,
+                last=last.cycle if last else 0,
+            )
         found = [
             snapshot
             for snapshot in self.catalogue.snapshots(wish.source)
@@ -251,6 +259,7 @@ class Restorer:
             files=restored.files,
             bytes=restored.bytes,
             mismatches=len(restored.mismatches),
+            login=wish.login,
             duration_s=round(restored.duration_s, 3),
         )
 

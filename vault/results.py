@@ -83,6 +83,7 @@ class SourceVerdict(StrEnum):
 
     SAVED = "saved"  # a new snapshot holds it
     UNCHANGED = "unchanged"  # its manifest is that of the newest snapshot
+    PARTIAL = "partial"  # saved, but for files that were not complete yet
     NOT_DUE = "not-due"
     MISSING = "missing"  # not there, or unreachable
     EMPTY = "empty"

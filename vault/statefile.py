@@ -71,7 +71,8 @@ class StateFolder:
         with contextlib.suppress(OSError, ValueError, ConfigError):
             public = _read_json(path)
             if public is not None:
-                told = {**public, "status": str(status_of(state)), "pid": os.getpid()}
+                told = {**public, "status": str(status_of(state)), "state": str(state)}
+                told["pid"] = os.getpid()
                 mode, group = _PUBLIC_FILE_MODE, os.stat(path).st_gid
                 write_json(path, told, mode=mode, group=group, is_durable=False)
 

@@ -80,7 +80,7 @@ def _of_sources(sources: Sequence[SourceResult]) -> set[CycleVerdict]:
     gaps = [source for source in due if source.verdict.is_gap]
     if not gaps:
         return set()
-    if len(gaps) < len(due):
+    if len(gaps) < len(due) or any(gap.verdict is SourceVerdict.PARTIAL for gap in gaps):
         return {CycleVerdict.INCOMPLETE}
     if all(source.verdict is SourceVerdict.REFUSED for source in gaps):
         return {CycleVerdict.REFUSED}

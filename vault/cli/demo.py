@@ -126,6 +126,7 @@ def _found(stage: _Stage) -> None:
     sheet = make_vault(wired).sheet
     assert sheet is not None
     stage.session.say(_("The recovery sheet is printed once; the demo reads it back for you."))
+    wired.founding.note_printed(sheet)
     wired.founding.confirm(sheet.password)
     wired.catalogue.close()
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
+from vault.cli.media import login_of_caller
 from vault.cli.progress import make_progress
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, size, table, wrapped
@@ -98,6 +99,7 @@ def restore_command(
             at=_parse_at(wired, at),
             cycle=cycle,
             origin=origin,
+            login=login_of_caller(),
         )
         _refuse_own_places(wired, wish.to)
         with wired.locked():

@@ -51,7 +51,10 @@ def init_command(session: Session, folder: str | None) -> int:
     if founded.sheet is not None:
         # The document is the only place where the password can be shown: it is kept nowhere.
         members["recovery_password"] = founded.sheet.password.reveal().decode()
-    return session.emit(members)
+    code = session.emit(members)
+    if founded.sheet is not None:
+        wired.founding.note_printed(founded.sheet)
+    return code
 
 
 def _print_sheet(session: Session, wired: Wired, sheet: RecoverySheet) -> None:

@@ -225,9 +225,10 @@ def open_command(
         finally:
             publish(wired)
     assert opened.exposure is not None
-    code = status if status >= 0 else 128 - status  # by a signal, as a shell says it
+    told = status if status >= 0 else 128 - status  # by a signal, as a shell says it
+    code = 1 if told else 0  # 5, 6 and 7 of the command would be taken for ours
     session.whisper(_("The door is shut and proven."))
-    session.emit({"target": name, "exit": code, "exposure_s": opened.exposure.seconds}, code)
+    session.emit({"target": name, "exit": told, "exposure_s": opened.exposure.seconds}, code)
     return code
 
 

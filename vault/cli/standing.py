@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, table, wrapped
 from vault.cli.words import _, called, speak
-from vault.errors import CoffreError, DoorUnproven, ExitCode, NotInitialised
+from vault.errors import CoffreError, DoorUnproven, ExitCode, NotInitialised, UsageError
 
 if TYPE_CHECKING:
     from vault.wiring.wired import Wired
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _STATUS_CODES = {"degraded": ExitCode.DEGRADED, "secured": ExitCode.SECURED}
 _KNOWN = ("locked", "unlocked", "secured", "degraded")
 _SILENCE_S = 50 * 3600.0  # as in vault.gap, whose loading would take longer than all of status
+_UNKNOWN = 3  # what a monitoring host reads when nothing could be asked
 _SEVERITIES = {"critical": "bad", "warning": "warn", "info": "dim"}
 
 
@@ -115,7 +116,8 @@ def _alive_status(status: Mapping[str, Any]) -> str:
     """Give the status; a vault left open by a process that is gone is not proven shut."""
     name = str(status["status"])
     pid = status.get("pid")
-    if name == "unlocked" and pid and not os.path.exists(f"/proc/{pid}"):
+    may_be_open = name == "unlocked" or status.get("state") in ("pulling", "leaving")
+    if may_be_open and pid and not os.path.exists(f"/proc/{pid}"):
         return "degraded"
     return name
 
@@ -162,7 +164,17 @@ def _targets(targets: Sequence[Mapping[str, Any]], zone: str) -> str:
 
 
 def gaps_command(session: Session, *, nagios: bool, source: str | None) -> int:
-    """List what is missing, the worst first."""
+    """List what is missing, the worst first; for a monitoring host, unknown is 3."""
+    try:
+        return _gaps(session, nagios=nagios, source=source)
+    except CoffreError as error:
+        if not nagios:
+            raise
+        session.fail(error)
+        return _UNKNOWN
+
+
+def _gaps(session: Session, *, nagios: bool, source: str | None) -> int:
     from vault.config import peek
 
     found = peek(session.config)
@@ -171,9 +183,10 @@ def gaps_command(session: Session, *, nagios: bool, source: str | None) -> int:
     status = _read_public(found.state)
     gaps = _current_gaps(session, status)
     if source is not None:
+        _require_known(source, status)
         gaps = [gap for gap in gaps if gap["source"] == source]
     if nagios:
-        return _nagios(session, gaps, found.time_zone)
+        return _nagios(session, gaps, found.time_zone, as_of=status["written_at"])
     if session.as_json:
         return session.emit({"gaps": gaps, "as_of": status["written_at"]})
     if not gaps:
@@ -182,6 +195,18 @@ def gaps_command(session: Session, *, nagios: bool, source: str | None) -> int:
         session.say(wrapped(gap_line(group, found.time_zone), indent=2))
         session.say(wrapped("    → " + _mend(group), indent=6))
     return 0
+
+
+def _require_known(source: str, status: Mapping[str, Any]) -> None:
+    known = status.get("sources", [])
+    if source not in known:
+        raise UsageError(
+            "vault.yaml names no {kind} {name}",
+            kind="source",
+            name=source,
+            hint="there is: {known}",
+            known=", ".join(known) or "none",
+        )
 
 
 def _current_gaps(session: Session, status: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -197,13 +222,13 @@ def _current_gaps(session: Session, status: Mapping[str, Any]) -> list[dict[str,
     return found
 
 
-def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]], zone: str) -> int:
+def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]], zone: str, *, as_of: str) -> int:
     worst = {gap["severity"] for gap in gaps}
     code = 2 if "critical" in worst else 1 if "warning" in worst else 0
     word = ("OK", "WARNING", "CRITICAL")[code]
     counts = {kind: sum(gap["severity"] == kind for gap in gaps) for kind in _SEVERITIES}
     if session.as_json:
-        return session.emit({"gaps": list(gaps)}, code)
+        return session.emit({"gaps": list(gaps), "as_of": as_of}, code)
     perf = " ".join(f"{kind}={count}" for kind, count in counts.items())
     first = _plain_line(gaps[0], zone) if gaps else _("Nothing is missing.")
     session.say(f"COFFRE {word} - {first} | {perf}")

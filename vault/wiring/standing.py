@@ -31,7 +31,7 @@ def vault_facts(wired: Wired) -> VaultFacts:
         keys_confirmed=bool(catalogue.fact(CONFIRMED_FACT)),
         production_door=wired.settings.production.door.kind,
         sources=tuple(_source(wired, name, last) for name in wired.settings.sources),
-        targets=tuple(_target(wired, name) for name in wired.settings.targets),
+        targets=tuple(_target(wired, name, last) for name in wired.settings.targets),
         last_cycle_at=last.ended_at if last else None,
         last_verdict=last.verdict if last else None,
         secured_since=pressed.at if pressed else None,
@@ -44,6 +44,8 @@ def _source(wired: Wired, name: str, last: CycleResult | None) -> SourceFacts:
     result = next((s for s in last.sources if s.name == name), None) if last else None
     held = []
     for target in wired.catalogue.targets():
+        if target.name not in wired.settings.targets:
+            continue  # nobody carries there any more: it ages, and counts for nothing
         complete = [n for n, hold in wired.catalogue.holds(target.name).items() if hold.complete]
         if not complete:
             continue
@@ -69,7 +71,8 @@ def _source(wired: Wired, name: str, last: CycleResult | None) -> SourceFacts:
     )
 
 
-def _target(wired: Wired, name: str) -> TargetFacts:
+def _target(wired: Wired, name: str, night: CycleResult | None) -> TargetFacts:
+    result = next((t for t in night.targets if t.name == name), None) if night else None
     record = wired.catalogue.target(name)
     openings = wired.catalogue.openings(name) if record else []
     closed = [opening for opening in openings if opening.exposure is not None]
@@ -83,6 +86,8 @@ def _target(wired: Wired, name: str) -> TargetFacts:
         disconnection=_proven(wired, name),
         unproven_since=unproven,
         max_unseen_s=min(ages, default=31 * 86_400),
+        last_outcome=str(result.outcome) if result else "",
+        last_outcome_at=night.ended_at if night and result else None,
     )
 
 
@@ -122,12 +127,14 @@ def public_status(wired: Wired) -> Mapping[str, object]:
         state = State.DEGRADED
     return {
         "status": str(status_of(state)),
+        "state": str(state),
+        "sources": list(wired.settings.sources),
         "written_at": wired.clock.now().isoformat(),
         "pid": os.getpid(),
         "site": wired.settings.site.name,
         "production_door": wired.settings.production.door.kind,
         "last_cycle": _last_cycle(last),
-        "targets": [_public_target(wired, name) for name in wired.settings.targets],
+        "targets": [_public_target(wired, name, last) for name in wired.settings.targets],
         "gaps": [gap_members(gap) for gap in judge_gaps(wired)],
     }
 
@@ -144,8 +151,8 @@ def _last_cycle(last: CycleResult | None) -> Mapping[str, object] | None:
     }
 
 
-def _public_target(wired: Wired, name: str) -> Mapping[str, object]:
-    facts = _target(wired, name)
+def _public_target(wired: Wired, name: str, night: CycleResult | None) -> Mapping[str, object]:
+    facts = _target(wired, name, night)
     is_enrolled = facts.enrolled_at is not None
     exposure = _last_exposure(wired, name) if is_enrolled else None
     holds = wired.catalogue.holds(name) if is_enrolled else {}
