@@ -161,6 +161,27 @@ def run_night(house: House, plan: Plan) -> CycleResult:
     return _end(house, running, failed=False)
 
 
+def record_unbegun(
+    catalogue: CataloguePort, ledger: LedgerPort, clock: Clock, *, forced: bool, reason: str
+) -> None:
+    """Record a night that could not even be planned as what it is: failed, nothing touched."""
+    now = clock.now()
+    cycle = catalogue.begin_cycle(now, forced=forced)
+    verdict = CycleVerdict.FAILED
+    status = VaultStatus.LOCKED
+    ledger.append("cycle-ended", cycle=cycle, verdict=str(verdict), status=str(status))
+    catalogue.end_cycle(
+        CycleResult(
+            cycle=cycle,
+            verdict=verdict,
+            status=status,
+            started_at=now,
+            ended_at=now,
+            reasons=(reason,),
+        )
+    )
+
+
 def recover_cycles(house: House) -> tuple[int, ...]:
     """End the cycles that died, and keep as batches what their backups left."""
     dead = house.catalogue.unfinished_cycles()

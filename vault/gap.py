@@ -10,7 +10,7 @@ Source: design, sections 3 and 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -105,9 +105,8 @@ def find_gaps(facts: VaultFacts, now: datetime) -> tuple[Gap, ...]:
     return tuple(sorted(found, key=lambda gap: order.index(gap.severity)))
 
 
-def nagios_code(gaps: Sequence[Gap]) -> int:
-    """Give the code a monitoring host reads: 0 good, 1 warning, 2 critical."""
-    severities = {gap.severity for gap in gaps}
+def nagios_code(severities: Collection[str]) -> int:
+    """Give the code a monitoring host reads for these severities: 0 good, 1 warning, 2 critical."""
     if Severity.CRITICAL in severities:
         return 2
     return 1 if Severity.WARNING in severities else 0

@@ -10,7 +10,7 @@ from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, size, table, wrapped
 from vault.cli.standing import publish
 from vault.cli.words import _, called, hint_of, message_of, plural, retell
-from vault.errors import CoffreError, DoorUnproven, NeedsRoot, Secured
+from vault.errors import CoffreError, DoorUnproven, NeedsRoot, OutsideWindow, Secured
 from vault.results import CycleResult, SourceResult, TargetResult, VaultStatus
 
 if TYPE_CHECKING:
@@ -71,18 +71,28 @@ def run_command(
 
 def _plan(wired: Wired, order: Order) -> Plan:
     """Plan the night; what keeps it from beginning keeps no door from being shut and asked."""
+    from vault.cycle import record_unbegun
     from vault.wiring.night import plan_night
 
     try:
         plan = plan_night(wired.settings, wired.catalogue, wired.sources, wired.clock, order)
         assert wired.house  # restic, the landing's password, the pins
-    except CoffreError:
+    except CoffreError as error:
         wired.airlock.recover()
         if wired.airlock.status is VaultStatus.DEGRADED:
             raise DoorUnproven(
                 "a door could not be proven shut: nothing runs",
                 hint="what does coffre doctor say of the doors?",
             ) from None
+        asked_amiss = bool(order.sources or order.targets or order.for_s)
+        if not (isinstance(error, OutsideWindow) or asked_amiss):
+            record_unbegun(
+                wired.catalogue,
+                wired.ledger,
+                wired.clock,
+                forced=order.now,
+                reason=str(error),
+            )
         raise
     return plan
 

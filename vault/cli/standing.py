@@ -223,8 +223,9 @@ def _current_gaps(session: Session, status: Mapping[str, Any]) -> list[dict[str,
 
 
 def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]], zone: str, *, as_of: str) -> int:
-    worst = {gap["severity"] for gap in gaps}
-    code = 2 if "critical" in worst else 1 if "warning" in worst else 0
+    from vault.gap import nagios_code
+
+    code = nagios_code({gap["severity"] for gap in gaps})
     word = ("OK", "WARNING", "CRITICAL")[code]
     counts = {kind: sum(gap["severity"] == kind for gap in gaps) for kind in _SEVERITIES}
     if session.as_json:

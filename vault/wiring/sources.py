@@ -19,10 +19,9 @@ from vault.sources.folder import FolderSource
 from vault.sources.mounted import MountedFolderSource
 from vault.sources.mounting import Mount, prove_gone
 from vault.sources.reception import Reception
-from vault.sources.sftp import SftpSource
-from vault.sources.ssh_session import Account
 
 if TYPE_CHECKING:
+    from vault.sources.sftp import SftpSource
     from vault.wiring.wired import Wired
 
 SELF = "coffre"  # the vault's own records, as a source
@@ -124,7 +123,10 @@ def _mount(wired: Wired, name: str, source: SourceSettings) -> Mount:
 
 
 def make_sftp(wired: Wired, name: str, source: SourceSettings) -> SftpSource:
-    """Make an SFTP source."""
+    """Make an SFTP source; SSH is loaded for those who have one."""
+    from vault.sources.sftp import SftpSource
+    from vault.sources.ssh_session import Account
+
     where = source.sftp
     assert where is not None
     account = Account(
