@@ -8,8 +8,8 @@
 
 Rule 1: nothing is destroyed that was not named before.
 Rule 2: the key set is pinned, so the recovery key must exist before the first medium.
-Rule 3: a medium that is already a target of some vault is refused, formatted or not, unless it
-    was retired.
+Rule 3: a medium that already carries an identity is refused, ours or another vault's; formatting it
+    anew makes it a new medium.
 Source: design, sections 2 and 5.
 """
 
