@@ -42,9 +42,11 @@ def test_what_may_not_be_read_fails_the_pull_and_is_no_deletion(bench, tmp_path,
     for folder, _, files in os.walk(bench.reception.folder):
         for name in [b"", *files]:
             os.chown(os.path.join(folder, name), 65534, -1)
-    outer = tmp_path.parent.parent.stat().st_mode
-    os.chmod(tmp_path.parent.parent, 0o711)
-    os.chmod(tmp_path.parent, 0o711)
+    # A worker of xdist has one folder more between the temporary root and the test's own.
+    above = [tmp_path.parents[n] for n in range(3)]
+    modes = [folder.stat().st_mode for folder in above]
+    for folder in above:
+        os.chmod(folder, folder.stat().st_mode | 0o011)
     os.chown(full if what == "file" else os.path.dirname(full), 0, 0)
     os.seteuid(65534)
     try:
@@ -52,7 +54,8 @@ def test_what_may_not_be_read_fails_the_pull_and_is_no_deletion(bench, tmp_path,
             bench.collect()
     finally:
         os.seteuid(0)
-        os.chmod(tmp_path.parent.parent, outer)
+        for folder, mode in zip(above, modes, strict=True):
+            os.chmod(folder, mode)
     assert bench.names() == [b"b.txt", b"sub/a.txt"]
 
 

@@ -211,10 +211,10 @@ def wait_for_pull(share: str) -> int:
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 is_child = b"mounted_child" in (process / "cmdline").read_bytes()
-                if is_child and any(
+                is_ours = is_child and share in (process / "mountinfo").read_text()
+                if is_ours and any(
                     os.readlink(fd).endswith("sparse.bin") for fd in (process / "fd").iterdir()
                 ):
-                    assert share in (process / "mountinfo").read_text()
                     return int(process.name)
             except OSError:
                 continue

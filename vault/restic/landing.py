@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 SHORT_TIMEOUT_S = 300.0  # what only opens the repository; restic's key derivation is half a second
 GRACE_S = 20.0
+DYING_S = 10.0
 UNSOUND = 1  # restic's exit code for a check that found something
 
 
@@ -181,12 +183,18 @@ class LandingRepository:
         return ()
 
     def unlock_stale(self) -> None:
-        """Remove the locks of dead restics; RepositoryLocked when one is not dead."""
-        if not walk.has_locks(self.folder):
-            return
-        self._do("unlock", commands.unlock_argv(self.restic))
-        if walk.has_locks(self.folder):
-            judge("unlock", LOCKED, "", repository=self.folder)
+        """Remove the locks of dead restics; RepositoryLocked when one is not dead.
+
+        One that was killed a moment ago still has its process id until it is reaped.
+        """
+        gives_up_at = time.monotonic() + DYING_S
+        while walk.has_locks(self.folder):
+            self._do("unlock", commands.unlock_argv(self.restic))
+            if not walk.has_locks(self.folder):
+                return
+            if time.monotonic() >= gives_up_at:
+                judge("unlock", LOCKED, "", repository=self.folder)
+            time.sleep(DYING_S / 20)
 
     # -- looking at it -----------------------------------------------------------------------
 
