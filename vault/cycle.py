@@ -375,16 +375,19 @@ def _authenticate(house: House, running: _Running) -> tuple[RepositoryFile, ...]
     """Check the landing, hash what is to cross, give its whole list; None when refused."""
     house.catalogue.set_step(running.cycle, 6)
     house.progress.step("authenticate")
-    reasons = list(compare_pins(landing_pins(house.catalogue), house.landing.read_pins()))
-    reasons += house.landing.check()
+    odd = list(compare_pins(landing_pins(house.catalogue), house.landing.read_pins()))
+    odd += house.landing.check()
     known = tuple(house.catalogue.known_paths())
     provisioned = tuple(file for file in house.landing.list_files() if not _is_of_a_run(file))
     files = tuple(sorted(provisioned + known, key=lambda file: file.path))
     to_cross = _to_cross(house, running, known)
     damaged = house.landing.damaged(to_cross)
-    reasons += [f"{printable(item.name)}: {item.reason}" for item in damaged]
+    reasons = [f"{printable(item.name)}: {item.reason}" for item in damaged] + odd
     if reasons:
         running.landing_refused = True
+        running.reasons.append(
+            "the landing was altered: nothing crosses tonight, what the targets hold is untouched"
+        )
         running.reasons += reasons[:20]
         house.ledger.append("landing-refused", cycle=running.cycle, reasons=reasons[:20])
         return None
