@@ -9,7 +9,7 @@ PYTEST := $(PYTHON) -m pytest -n $(or $(WORKERS),2) --dist loadgroup
 help:
 	@echo 'make demo       one night of a small generated hospital, from the pull to the shut door'
 	@echo 'make test       set up, then the tests (under ten minutes)'
-	@echo 'make test-long  every point of the kill matrices, every restic version'
+	@echo 'make test-long  the long kill matrices (COFFRE_TEST_EVERY=1: every point), every restic version'
 	@echo 'make lint       ruff, mypy, import-linter'
 	@echo 'make bench      seconds the vault is open, beside restic alone and the physical limit'
 	@echo 'make locale     gather the texts to translate, compile what is translated'

@@ -44,6 +44,7 @@ needs_strace = pytest.mark.skipif(
 )
 
 SEED = 20260101
+LONG_SAMPLE = 100  # of the command's 330 points; all of them with COFFRE_TEST_EVERY=1
 SHARES = 4  # of the points of the longest matrix, so that workers may share them
 
 
@@ -159,7 +160,9 @@ def test_fault_29_the_command_itself_may_die_at_every_call(
     with matrix.night():
         environ = vault.environment()
         counts = count_calls(words, WRITING, log=tmp_path / "log", env=environ, cwd=vault.folder)
-    points = kill_points(counts, seed=SEED, sample=None if long_run else SAMPLE)
+    every = os.environ.get("COFFRE_TEST_EVERY") == "1"
+    sample = SAMPLE if not long_run else None if every else LONG_SAMPLE
+    points = kill_points(counts, seed=SEED, sample=sample)
     for point in points[share::SHARES]:
         with matrix.night():
             run_injected(words, point.syscall, point.when, env=environ, cwd=vault.folder)
