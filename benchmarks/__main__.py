@@ -32,7 +32,7 @@ class Size:
 
     scale: float  # of the hospital; 15 MB each
     rounds: int
-    nights: int  # after the first, in each round
+    nights: int  # of each kind after the first, in each round
     sources: int
     many_nights: int
     image_bytes: int
@@ -53,7 +53,7 @@ FULL = Size(
 QUICK = Size(
     scale=8,
     rounds=1,
-    nights=2,
+    nights=1,
     sources=10,
     many_nights=1,
     image_bytes=2 << 30,
@@ -138,7 +138,8 @@ def _describe(size: Size) -> None:
     load, *_ = os.getloadavg()
     print(
         f"{os.cpu_count()} processors, Linux {os.uname().release}, load {load:.1f} at the start; "
-        f"{size.rounds} round(s) of {size.nights + 2} nights; the target is ext4 on a loop device"
+        f"{size.rounds} round(s) of {2 * size.nights + 1} nights; "
+        "the target is ext4 on a loop device"
     )
     if load > 1:
         print("This machine is busy: read ratios, not seconds.")

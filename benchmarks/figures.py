@@ -18,9 +18,13 @@ GOALS = {
     "exposure_100_sources_vs_direct": 0.01,
     "exposure_first_vs_limit": 1.0,
     "exposure_night_vs_limit": 2.0,
+    "exposure_text_night_vs_direct": 0.05,
+    "exposure_text_night_vs_limit": 2.0,
     "cycle_first_vs_direct_and_check": 1.5,
-    "cycle_night_vs_direct_and_check": 1.0,  # once 2 s are taken off the cycle
-    "cycle_vs_direct_and_check": 1.5,  # the worse of the two above, see ``worse_cycle``
+    # Of a night: cycle <= 1.0 x (restic + check) + 2 s, so the figure is cycle / (the two + 2 s).
+    "cycle_night_vs_direct_and_check": 1.0,
+    "cycle_text_night_vs_direct_and_check": 1.0,
+    "cycle_vs_direct_and_check": 1.5,  # the worst of the three above, see ``worst_cycle``
     "restore_vs_restic": 1.25,
     "list_100k_packs_s": 1.0,
     "admission_peak_mb": 100.0,
@@ -42,7 +46,7 @@ class Figures:
     def ratios(self) -> dict[str, float]:
         """Give the median of each name, in the order of the goals, then the others."""
         found = {name: statistics.median(values) for name, values in self.pairs.items()}
-        found |= worse_cycle(found)
+        found |= worst_cycle(found)
         named = [name for name in GOALS if name in found]
         return {name: round(found[name], 4) for name in [*named, *sorted(found.keys() - GOALS)]}
 
@@ -83,17 +87,19 @@ class Figures:
         return json.dumps(members)
 
 
-def worse_cycle(found: Mapping[str, float]) -> dict[str, float]:
-    """Put the worse of the two cycles against one goal.
+_CYCLE = "cycle_vs_direct_and_check"
+_CYCLES = tuple(name for name in GOALS if name.startswith("cycle_") and name != _CYCLE)
 
-    The first night's ratio stands as it is; the night's is scaled so that its own goal of 1.0
-    falls on the first night's 1.5. The figure is within its goal only when both are.
+
+def worst_cycle(found: Mapping[str, float]) -> dict[str, float]:
+    """Put the worst of the cycles against one goal.
+
+    The first night's ratio stands as it is; a later night's is scaled so that its own goal of 1.0
+    falls on the first night's 1.5. The figure is within its goal only when all are.
     """
-    first, night = "cycle_first_vs_direct_and_check", "cycle_night_vs_direct_and_check"
-    if first not in found or night not in found:
+    if any(name not in found for name in _CYCLES):
         return {}
-    scaled = found[night] * GOALS[first] / GOALS[night]
-    return {"cycle_vs_direct_and_check": max(found[first], scaled)}
+    return {_CYCLE: max(found[name] * GOALS[_CYCLE] / GOALS[name] for name in _CYCLES)}
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

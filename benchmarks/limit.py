@@ -3,6 +3,8 @@
 Rule 1: one stream, blocks of 1 MiB, past the page cache; one sync; it hashes nothing and names
     nothing. Its clock runs from before the mount until the device is free again.
 Rule 2: system calls only: no command is started while the clock runs.
+Rule 3: the scheduler prefers it to other work, as it does the vault side: on a busy machine the one
+    would otherwise look better than it is.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.medium import Medium, mounted
+from vault.doors import kernel
 
 BLOCK_BYTES = 1 << 20
 _ALIGNED_BYTES = 4096
@@ -27,12 +30,14 @@ def measure_limit(medium: Medium, files: Sequence[Path], where: Path) -> float:
     block = memoryview(mmap.mmap(-1, BLOCK_BYTES))
     block[:] = bytes(BLOCK_BYTES)
     sources = [os.open(path, os.O_RDONLY) for path in files]
+    kernel.run_first()
     try:
         began = time.perf_counter()
         with mounted(medium, where):
             _write_and_read_back(sources, where, block)
         return time.perf_counter() - began
     finally:
+        kernel.run_as_others()
         for fd in sources:
             os.close(fd)
 

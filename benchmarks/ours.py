@@ -69,8 +69,18 @@ class Vault:
         ]
         (self.folder / "vault.yaml").write_text(_HEAD + "".join(lines))
         self.coffre("init")
+        self._let_noise_pass()
         device = self.medium.device
         self.coffre("target", "enrol", "disk-a", "--device", device, "--format", "--yes")
+
+    def _let_noise_pass(self) -> None:
+        """Allow the nights that cannot be packed: the gate takes their noise for encryption."""
+        for path in (self.folder / "policies").glob("*.yaml"):
+            text = path.read_text()
+            for key in ("max_damaged_percent", "max_changed_percent"):
+                if f"\n{key}:" not in text:
+                    text += f"{key}: 100\n"
+            path.write_text(text)
 
     def coffre(self, *words: str) -> Ended:
         """Run one command of Coffre."""

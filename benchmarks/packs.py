@@ -1,6 +1,7 @@
 """A target that holds many packs already: how long finding what is new takes, in what memory.
 
-Rule 1: the real vault side is asked, through a real opening; the caches are dropped before.
+Rule 1: the real vault side is asked, through a real opening; the caches are dropped before. It has
+    read the plan, as in every night, before the medium is touched; that is not in the figure.
 Rule 2: the memory is that of all its processes together, pages they share counted once, or of
     its largest process, whichever is more; it is looked at every 20 ms.
 """
@@ -11,7 +12,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from vault.doors.disk import DiskDoor
 from vault.doors.kernel import boot_s
 from vault.doors.probe import superblock
 from vault.doors.session import Session
+from vault.results import RepositoryFile
 
 NEW = 60
 _OPEN_S = 900.0
@@ -48,9 +50,9 @@ def measure_list(folder: Path, *, packs: int, rounds: int) -> list[float]:
         door = _door_of(device)
         for _ in range(rounds):
             drop_caches()
-            with _opened(door, writing=False) as session:
+            with _opened(door, writing=False, plan=wanted) as session:
                 began = time.perf_counter()
-                lacking = session.missing(wanted)
+                lacking = session.missing()
                 found.append(time.perf_counter() - began)
             assert len(lacking) == NEW, len(lacking)
     return found
@@ -63,12 +65,11 @@ def measure_admission(folder: Path, *, packs: int) -> Admission:
     with stocked(folder, packs) as (device, _):
         door = _door_of(device)
         drop_caches()
-        with _opened(door, writing=True) as session:
+        with _opened(door, writing=True, plan=there, new=load.files) as session:
             session.make_writable()
             began = time.perf_counter()
             with _Memory(session.vault_side_pid) as memory:
                 report = session.admit(
-                    [there, load.files],
                     landing=os.fsencode(load.landing),
                     soft_closes_at_s=boot_s() + _OPEN_S,
                     progress=lambda _done, _total: None,
@@ -91,9 +92,16 @@ def _door_of(device: str) -> DiskDoor:
 
 
 @contextmanager
-def _opened(door: DiskDoor, *, writing: bool) -> Iterator[Session]:
+def _opened(
+    door: DiskDoor,
+    *,
+    writing: bool,
+    plan: Sequence[RepositoryFile],
+    new: Sequence[RepositoryFile] = (),
+) -> Iterator[Session]:
     medium = door.find()
-    with door.open(medium, writing=writing, closes_at_s=boot_s() + _OPEN_S) as session:
+    closes_at_s = boot_s() + _OPEN_S
+    with door.open(medium, writing=writing, closes_at_s=closes_at_s, plan=[plan, new]) as session:
         yield session
     assert door.shut("the bench is done").is_shut
 

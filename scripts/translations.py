@@ -29,18 +29,26 @@ FOLDER = ROOT / "vault" / "locale" / "fr" / "LC_MESSAGES"
 PO, MO = FOLDER / "coffre.po", FOLDER / "coffre.mo"
 
 # Tables whose values are shown.
-TABLES = {"STEPS", "CALLED", "PARSER", "_WORDS", "_UNITS", "_LABELS"}
+TABLES = {"STEPS", "CALLED", "OUTCOMES", "DISCONNECTIONS", "OWNERS", "PARSER", "_WORDS",
+          "_UNITS", "_LABELS", "_BEYOND", "_MONTHS", "_LEVELS", "_VERDICTS", "_TOLD", "_MENDS",
+          "_CONFIDENCE", "RULES", "_STOPS"}  # fmt: skip
 # Keywords and calls whose texts end up before a person as a finished sentence.
-KEYWORDS = {"hint", "template", "mend", "reason", "reasons", "evidence", "help"}
+KEYWORDS = {"hint", "template", "mend", "reason", "reasons", "evidence", "help", "not_tested",
+            "detail"}  # fmt: skip
 CALLS = {"Refused", "Changed", "Unlawful", "_fail", "_report", "_lock", "_unknown", "_with",
-         "shut", "_shut_all", "_shut_production", "_asked"}  # fmt: skip
-LISTS = {"reasons", "problems", "found_problems"}
+         "shut", "_shut_all", "shut_all", "shut_production", "shut_whatever", "asked",
+         "BrokenStream"}  # fmt: skip
+# Calls whose second argument is the template of a remark on a file; the first is its code.
+REMARKS = {"note", "doubt", "fault", "weighed"}
+LISTS = {"reasons", "problems", "found_problems", "not_tested"}
 # Functions that give a sentence, or clauses of one, as their value.
 GIVERS = re.compile(
     r"^_?(reason|why_\w+|unlawful\w*|kind_refused|too_long|unmarked|young|ending|room|outcome|"
     r"list_aliens|run_probe|take_down|run_detach|who_holds|holds_open|ext_error|suggest|"
     r"ransom_marks|warnings|compare_pins|over_budget|shown_refusals|reasons)$"
 )
+# Where texts are put into words: the commands, and the pages.
+FRONT = ("vault/cli/", "vault/report/")
 NOT_SHOWN = {"vault/hospital", "vault/catalogue/migrations"}
 
 Found = tuple[str, str | None]  # a text, and its plural
@@ -54,7 +62,7 @@ def collect() -> dict[Found, list[tuple[str, int]]]:
         if any(name.startswith(folder) for folder in NOT_SHOWN):
             continue
         tree = ast.parse(path.read_text("utf-8"))
-        for line, text, many in _of_module(tree, is_front="vault/cli/" in name):
+        for line, text, many in _of_module(tree, is_front=name.startswith(FRONT)):
             if text and not text.isspace():
                 found.setdefault((text, many), []).append((name, line))
     return found
@@ -79,8 +87,10 @@ def _of_call(node: ast.Call, *, is_front: bool) -> Iterator[tuple[int, str, str 
         assert one
         yield node.lineno, one, many
         return
-    if name == "_" and is_front:
+    if name in ("_", "tell") and is_front:
         yield from ((node.lineno, text, None) for arg in node.args if (text := _template(arg)))
+    elif name in REMARKS:
+        yield from _texts(node.args[1] if len(node.args) > 1 else None)
     elif name in CALLS:
         for arg in node.args:
             yield from _texts(arg)

@@ -3,7 +3,9 @@
 Rule 1: a test marked ``root`` skips with its reason where root, loop devices or namespaces are
     missing; where ``CI`` is true it fails instead.
 Rule 2: a test marked ``long`` runs only with ``--long`` (or ``COFFRE_TEST_LONG=1``).
-Rule 3: a session that leaves a loop device, a mount or a process behind fails, and names them.
+Rule 3: tests of one group share a device or a vault, so one worker runs them: where the
+    workers were told nothing of groups, each such test fails, always and not at random.
+Rule 4: a session that leaves a loop device, a mount or a process behind fails, and names them.
     What is ours is told by the session's temporary folder and by a mark in the environment, so
     that other people's disks on the same machine are not our business.
 """
@@ -17,6 +19,7 @@ import time
 import uuid
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 MARK = "COFFRE_TEST_SESSION"
@@ -31,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A busy machine is no finding: how long one example takes is not what these tests are about.
+    hypothesis.settings.register_profile("coffre", deadline=None)
+    hypothesis.settings.load_profile("coffre")
     # The workers of one session inherit the mark of the process that started them.
     if not hasattr(config, "workerinput"):
         os.environ[MARK] = uuid.uuid4().hex
@@ -63,7 +69,15 @@ def why_not_root() -> str | None:
     return None if tried.returncode == 0 else "no mount or process namespaces"
 
 
+def weight(item: pytest.Item) -> int:
+    """Say how early a test is to start: what takes minutes first, or one worker waits for it."""
+    if item.get_closest_marker("matrix"):
+        return 0
+    return 1 if "scenarios" in item.path.parts else 2
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=weight)
     lacking = why_not_root() if any(item.get_closest_marker("root") for item in items) else None
     # In CI nothing that guards the vault may go untested: there the test runs, and fails.
     must_run = os.environ.get("CI", "").lower() == "true"
@@ -75,6 +89,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    is_grouped = bool(item.get_closest_marker("xdist_group"))
+    is_parted = item.config.getoption("loadgroup", False)
+    if is_grouped and is_parted and "@" not in item.nodeid.rpartition("]")[2]:
+        pytest.fail("this pytest-xdist has lost the test's group", pytrace=False)
     in_ci = os.environ.get("CI", "").lower() == "true"
     if in_ci and item.get_closest_marker("root") and (lacking := why_not_root()):
         pytest.fail(f"a root test may not be skipped in CI: {lacking}", pytrace=False)

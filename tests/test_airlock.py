@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from tests.rigs.small_world import MEDIUM, Small, make_small
-from vault.airlock import Opening
+from vault.airlock import UNPROVEN_FACT, Opening
 from vault.errors import DoorUnproven, Interrupted, LedgerError, Secured
 from vault.records import AirlockRecord, Pressed
 from vault.results import ShutReport, VaultStatus
@@ -177,6 +178,27 @@ def test_recovery_leaves_degraded_once_the_world_answers(small: Small) -> None:
     assert small.airlock.status is VaultStatus.LOCKED
 
 
+def test_the_door_that_is_not_proven_shut_is_remembered_by_its_name(small: Small) -> None:
+    """Since the first time, until it is proven; the production door apart from the vault's."""
+    fact = small.catalogue.fact
+    small.production.stuck = small.world.production_open = True
+    with pytest.raises(DoorUnproven), small.airlock.vault_open(opening(small)):
+        pytest.fail("it opened")
+    since = fact(UNPROVEN_FACT + "production")
+    assert since
+    assert not fact(UNPROVEN_FACT + "disk")
+    small.airlock.recover()
+    assert fact(UNPROVEN_FACT + "production") == since
+    small.production.stuck = False
+    small.vault.dumb = True
+    small.airlock.recover()
+    assert not fact(UNPROVEN_FACT + "production")
+    assert fact(UNPROVEN_FACT + "disk")
+    small.vault.dumb = False
+    small.airlock.recover()
+    assert not fact(UNPROVEN_FACT + "disk")
+
+
 def test_red_button_shuts_and_nothing_opens_until_released(small: Small) -> None:
     """Secured outlives the process: it is a file."""
     pressed = Pressed(by="Ana", reason="odd mail", at=small.clock.now())
@@ -210,6 +232,60 @@ def test_an_opening_whose_process_died_is_ended_with_a_bound(small: Small) -> No
     assert exposure is not None
     assert exposure.seconds == 60
     assert "opening-died" in dict(small.ledger.entries)
+
+
+@pytest.mark.parametrize("is_pressed", [False, True])
+def test_an_opening_that_died_lasted_until_the_deadline_of_the_kernel_at_most(
+    small: Small, is_pressed: bool
+) -> None:
+    """Found shut, whenever: by the next start or by the red button."""
+    small.catalogue.openings[1] = None
+    died = AirlockRecord(
+        state=State.CARRYING,
+        since=small.clock.now(),
+        target="disk",
+        closes_at=small.clock.now() - timedelta(seconds=20),
+    )
+    small.store.record = died
+    if is_pressed:
+        small.airlock.secure(Pressed(by="a", reason="b", at=small.clock.now()))
+    else:
+        small.airlock.recover()
+    exposure = small.catalogue.openings[1]
+    assert exposure is not None
+    assert exposure.seconds == 40
+
+
+def test_an_opening_that_was_announced_and_no_more_lasted_no_time(small: Small) -> None:
+    """A door moves only after its state was committed."""
+    small.catalogue.openings[1] = None
+    before = small.clock.now() - timedelta(minutes=2)
+    small.store.record = AirlockRecord(state=State.LOCKED, since=before)
+    small.airlock.recover()
+    exposure = small.catalogue.openings[1]
+    assert exposure is not None
+    assert exposure.seconds == 0
+
+
+def test_an_opening_that_was_proven_shut_and_not_written_ended_then(small: Small) -> None:
+    """The state is committed before the opening's record: a death between the two loses neither."""
+    small.catalogue.openings[1] = None
+    shut_at = small.clock.now() - timedelta(seconds=50)
+    small.store.record = AirlockRecord(state=State.LOCKED, since=shut_at)
+    small.airlock.recover()
+    exposure = small.catalogue.openings[1]
+    assert exposure is not None
+    assert exposure.seconds == 10
+
+
+def test_the_deadline_of_an_opening_is_committed_before_it(small: Small) -> None:
+    """So that whoever finds it dead has a bound."""
+    with small.airlock.vault_open(opening(small)):
+        record = small.store.record
+        assert record is not None
+        assert record.closes_at is not None
+        left_s = (record.closes_at - small.clock.now()).total_seconds()
+        assert left_s == opening(small).closes_at_s - small.clock.boot_s()
 
 
 def test_an_opening_that_died_stays_open_in_the_records_until_its_door_is_proven_shut(

@@ -8,17 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from vault.config import load_shipped_policies
-from vault.gap import (
-    Gap,
-    HeldPoint,
-    Severity,
-    SourceFacts,
-    TargetFacts,
-    VaultFacts,
-    find_gaps,
-    nagios_code,
-)
+from vault.gap import Gap, Severity, nagios_code
 from vault.results import CycleVerdict, Disconnection
+from vault.source_gaps import HeldPoint, SourceFacts
+from vault.vault_gaps import CosignerFacts, TargetFacts, VaultFacts, find_gaps
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 LAST_NIGHT = datetime(2026, 3, 2, 1, tzinfo=UTC)
@@ -30,7 +23,7 @@ SOURCE = SourceFacts(
 TARGET = TargetFacts(
     name="a",
     enrolled_at=LAST_NIGHT,
-    last_opened=LAST_NIGHT,
+    last_met=LAST_NIGHT,
     disconnection=Disconnection.DETACHED,
     unproven_since=None,
     max_unseen_s=35 * 86_400,
@@ -44,6 +37,7 @@ SOUND = VaultFacts(
     targets=(TARGET,),
     last_cycle_at=LAST_NIGHT,
     last_verdict=CycleVerdict.SOUND,
+    bracketed_within_s=90 * 86_400,
 )
 
 
@@ -85,9 +79,15 @@ def test_a_gap_of_the_vault(changed: dict[str, object], kind: str, severity: Sev
 @pytest.mark.parametrize("verdict", ["missing", "empty", "failed", "refused", "partial"])
 def test_a_source_that_was_not_saved_whole_is_a_gap(verdict: str) -> None:
     """A refusal is the worst of them: it may be an attack in progress."""
-    found = of_source(last_verdict=verdict)
+    kept = {"refused_since": LAST_NIGHT} if verdict == "refused" else {}
+    found = of_source(last_verdict=verdict, **kept)
     severity = Severity.CRITICAL if verdict == "refused" else Severity.WARNING
     assert found[f"source-{verdict}"].severity is severity
+
+
+def test_a_refusal_is_told_while_what_was_refused_is_kept_as_such() -> None:
+    """A night that took another export and then died has ended it, whatever the one before said."""
+    assert "source-refused" not in of_source(last_verdict="refused")
 
 
 @pytest.mark.parametrize("outcome", ["impostor", "full", "refused", "corrupt", "failed"])
@@ -129,8 +129,8 @@ def test_unmounted_is_lawful_and_not_offline() -> None:
 def test_gaps_of_a_medium() -> None:
     """Never enrolled, not seen for too long, an opening that was not proven shut."""
     assert set(of_target(enrolled_at=None)) == {"target-not-enrolled"}
-    assert "media-unseen" in of_target(last_opened=NOW - timedelta(days=36))
-    assert "media-unseen" not in of_target(last_opened=NOW - timedelta(days=34))
+    assert "media-unseen" in of_target(last_met=NOW - timedelta(days=36))
+    assert "media-unseen" not in of_target(last_met=NOW - timedelta(days=34))
     assert "exposure-unproven" in of_target(unproven_since=NOW)
 
 
@@ -140,6 +140,78 @@ def test_the_worst_gap_comes_first_and_decides_the_code() -> None:
     assert [gap.severity for gap in found] == [Severity.CRITICAL, Severity.WARNING]
     assert nagios_code({gap.severity for gap in found}) == 2
     assert nagios_code({gap.severity for gap in found[1:]}) == 1
+
+
+def test_a_person_who_has_not_cosigned_in_time_is_named() -> None:
+    """From the last time, or from the founding; each by name, and nobody where nobody is due."""
+    month_s = 30 * 86_400
+    on_time = CosignerFacts(name="dim", cosigned_at=LAST_NIGHT, within_s=month_s)
+    late = CosignerFacts(name="rssi", cosigned_at=NOW - timedelta(days=31), within_s=month_s)
+    never = CosignerFacts(name="dsi", cosigned_at=None, within_s=3600)
+    assert kinds(replace(SOUND, cosigners=(on_time,))) == {}
+    gap = kinds(replace(SOUND, cosigners=(on_time, late)))["head-not-cosigned"]
+    assert (gap.severity, gap.values) == (Severity.WARNING, {"name": "rssi", "days": 31})
+    assert gap.since == late.cosigned_at
+    assert kinds(replace(SOUND, cosigners=(never,)))["head-not-cosigned"].since == LAST_NIGHT
+
+
+def test_a_ledger_that_cannot_be_signed_is_the_loudest_kind() -> None:
+    """Since the first time that it could not."""
+    gap = kinds(replace(SOUND, unsigned_since=LAST_NIGHT))["ledger-unsigned"]
+    assert (gap.severity, gap.since) == (Severity.CRITICAL, LAST_NIGHT)
+
+
+def test_doors_that_are_not_proven_shut_are_named_each_by_its_own_kind() -> None:
+    """The production door is no vault door; a name that could not be kept hides nothing."""
+    degraded = replace(SOUND, degraded_since=NOW)
+    assert set(kinds(degraded)) == {"door-unproven"}
+    production = replace(degraded, unproven_production=LAST_NIGHT)
+    assert set(kinds(production)) == {"production-door-unproven"}
+    assert kinds(production)["production-door-unproven"].since == LAST_NIGHT
+    both = kinds(replace(production, unproven_targets={"a": NOW}))
+    assert set(both) == {"production-door-unproven", "door-unproven"}
+    assert both["door-unproven"].target == "a"
+
+
+def test_a_medium_that_was_here_and_lacks_a_point_is_late_after_its_window() -> None:
+    """One that was away since is not late but unseen; one that lacks nothing is neither."""
+    behind = {"behind_since": LAST_NIGHT - timedelta(hours=50), "last_met": LAST_NIGHT}
+    assert "medium-late" in of_target(**behind, late_after_s=50 * 3600)
+    assert "medium-late" not in of_target(**behind, late_after_s=57 * 3600)
+    away = {**behind, "last_met": LAST_NIGHT - timedelta(hours=51)}
+    assert "medium-late" not in of_target(**away, late_after_s=50 * 3600)
+    assert "medium-late" not in of_target(last_met=LAST_NIGHT, late_after_s=0)
+
+
+def test_the_age_of_the_newest_clean_point_is_judged_by_the_policy() -> None:
+    """Without any, from the first point on; the owner is named."""
+    bound = timedelta(seconds=POLICY.max_clean_age_s)
+    assert "clean-point-old" not in of_source(clean_at=NOW - bound)
+    old = of_source(clean_at=NOW - bound - timedelta(seconds=1))["clean-point-old"]
+    assert (old.severity, old.owner) == (Severity.WARNING, POLICY.owner)
+    assert old.since == NOW - timedelta(seconds=1)
+    never = of_source(first_seen=NOW - bound - timedelta(days=1))["clean-point-old"]
+    assert "no point" in never.template
+    assert "clean-point-old" not in of_source(first_seen=None)
+
+
+def test_a_clock_that_nobody_outside_vouches_for_is_a_gap() -> None:
+    """One cosigner in time is enough; where nobody cosigns, nobody is waited for."""
+    late = CosignerFacts(name="rssi", cosigned_at=NOW - timedelta(days=91), within_s=10**9)
+    on_time = replace(late, name="dim", cosigned_at=NOW - timedelta(days=89))
+    assert set(kinds(replace(SOUND, cosigners=(late,)))) == {"clock-unbracketed"}
+    assert kinds(replace(SOUND, cosigners=(late, on_time))) == {}
+    never = replace(late, cosigned_at=None)
+    founded = NOW - timedelta(days=91)
+    assert "clock-unbracketed" in kinds(replace(SOUND, cosigners=(never,), founded_at=founded))
+    behind = kinds(replace(SOUND, clock_behind_s=301.4))["clock-behind"]
+    assert (behind.severity, behind.values) == (Severity.CRITICAL, {"seconds": 301})
+
+
+def test_a_kind_that_nobody_wrote_down_cannot_be_made() -> None:
+    """So that none is missing from the manual, nor from the scenario that makes each."""
+    with pytest.raises(AssertionError):
+        Gap(kind="source-odd", template="t", mend="m")
 
 
 def test_every_text_takes_its_values() -> None:
@@ -155,3 +227,18 @@ def test_every_text_takes_its_values() -> None:
         values = {"source": gap.source, "target": gap.target, **gap.values}
         assert gap.template.format(**values)
         assert "{" not in gap.mend.format(**values).replace("{door: {link: INTERFACE}}", "")
+
+
+def test_a_night_refused_for_the_landing_is_told_unless_something_else_says_why():
+    """An export, an attack, a medium: each has a gap of its own."""
+    refused = replace(SOUND, last_verdict=CycleVerdict.REFUSED)
+    kinds = {gap.kind for gap in find_gaps(refused, NOW)}
+    assert "night-refused" in kinds
+    for told in (
+        {"sources": (replace(SOURCE, refused_since=LAST_NIGHT),)},
+        {"targets": (replace(TARGET, last_outcome="impostor"),)},
+        {"attacked_since": LAST_NIGHT},
+        {"last_verdict": CycleVerdict.SOUND},
+    ):
+        kinds = {gap.kind for gap in find_gaps(replace(refused, **told), NOW)}
+        assert "night-refused" not in kinds, told

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vault.errors import Interrupted, ProcessError
-from vault.process import STDERR_TAIL_BYTES, TimedOut, run, sealed
+from vault.process import STDERR_TAIL_BYTES, TimedOut, run, run_together, sealed
 from vault.secret import Secret
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -258,3 +258,32 @@ def test_child_is_not_run_from_another_thread():
     thread.start()
     thread.join()
     assert len(raised) == 1
+
+
+def answers(count: int) -> list[int]:
+    return [os.memfd_create(f"answer-{n}") for n in range(count)]
+
+
+def test_programs_together_run_at_the_same_time_and_answer_apart():
+    """Each is given its own words; the second does not wait for the first."""
+    script = "import sys, time; time.sleep(0.5); print(sys.stdin.read(), time.monotonic())"
+    fds = answers(2)
+    run_together(
+        [[sys.executable, "-c", script]] * 2, stdins=[b"a", b"b"], stdouts=fds, timeout_s=30
+    )
+    (one, began), (other, ended) = (os.pread(fd, 100, 0).split() for fd in fds)
+    assert (one, other) == (b"a", b"b")
+    assert abs(float(began) - float(ended)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("second", "error"), [(["sleep", "60"], TimedOut), (["/nonexistent/program"], ProcessError)]
+)
+def test_programs_together_are_all_gone_when_one_fails(second, error):
+    """By the deadline, or because one cannot be started."""
+    fds = answers(2)
+    first = ["sh", "-c", "echo $$; exec sleep 60"]
+    with pytest.raises(error):
+        run_together([first, second], stdins=[b"", b""], stdouts=fds, timeout_s=1)
+    told = os.pread(fds[0], 100, 0).strip()
+    assert not told or not os.path.exists(f"/proc/{int(told)}")

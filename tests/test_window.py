@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from vault.duration import format_duration, parse_duration
 from vault.errors import UsageError
-from vault.window import Window, closes_at, next_opening, soft_deadline
+from vault.window import ALL_DAYS, Window, closes_at, longest_wait_s, next_opening, soft_deadline
 
 PARIS = ZoneInfo("Europe/Paris")
 NIGHT = Window(name="night", start=time(1), for_s=7200)
@@ -79,6 +79,15 @@ def test_the_next_opening_is_on_a_day_of_the_window():
     window = Window(name="w", start=time(1), for_s=60, days=frozenset({2}))
     assert next_opening(window, _paris(2026, 11, 22, 12), PARIS) == _paris(2026, 11, 25, 1)
     assert next_opening(window, _paris(2026, 11, 25, 1), PARIS) == _paris(2026, 12, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("days", "longest_d"), [(ALL_DAYS, 1), ({5}, 7), ({0, 1, 4}, 3), ({0, 6}, 6)]
+)
+def test_the_longest_wait_is_from_one_start_to_the_end_of_the_next(days, longest_d):
+    """Over the weekend too; with the hour that the clocks may give."""
+    window = Window(name="w", start=time(1), for_s=7200, days=frozenset(days))
+    assert longest_wait_s(window) == longest_d * 86_400 + 3600 + 7200
 
 
 def test_a_window_of_a_whole_day_never_closes_early():

@@ -16,20 +16,29 @@ Source: design, sections 2 and 3.
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from vault.errors import CoffreError, DoorUnproven, Interrupted, Secured
 from vault.ports import Clock, Medium, OpenVault, ProductionDoor, VaultDoor
-from vault.records import AirlockRecord, AirlockStore, CataloguePort, LedgerPort, Pressed
-from vault.results import Disconnection, DoorProof, Exposure, ShutReport, VaultStatus
+from vault.records import (
+    AirlockRecord,
+    AirlockStore,
+    CataloguePort,
+    DoorList,
+    LedgerPort,
+    OpeningRecord,
+    Pressed,
+)
+from vault.results import Disconnection, Exposure, RepositoryFile, ShutReport, VaultStatus
+from vault.shutting import PRODUCTION, AllDoors, asked, evidence_of, undisturbed
 from vault.state import Event, State, after, status_of
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROVEN_FACT = "disconnection."  # before a target's name: the class it proved last
+UNPROVEN_FACT = "unproven."  # before a door's name: since when it is not proven shut, or nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,8 @@ class Opening:
     closes_at_s: float  # on the boot clock: the kernel shuts then
     cycle: int | None = None
     prepare: Callable[[int], None] | None = None  # with the opening's number, door still shut
+    maintenance: bool = False  # to take named files off; carries nothing
+    plan: Iterable[Sequence[RepositoryFile]] = ()  # what is to be carried, read before the opening
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +76,17 @@ class Opened:
     number: int
     vault: OpenVault
     exposure: Exposure | None = None
+
+
+def ended_by(record: AirlockRecord | None, opening: OpeningRecord) -> datetime | None:
+    """Give by when an opening that was never closed in the records was over, as committed.
+
+    A state that says that every door is shut is newer than the opening, or its door never moved.
+    None when no such state was committed: the door may be open still.
+    """
+    if record is None or record.state not in (State.LOCKED, State.SECURED):
+        return None
+    return max(record.since, opening.opened_at)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +114,16 @@ class Airlock:
         """What a person reads of it."""
         return status_of(self._state)
 
+    @property
+    def is_proven_shut(self) -> bool:
+        """Whether every vault door was asked in this run and is shut, with nothing moving."""
+        proofs = (self.proofs.get(name) for name in self.doors)
+        return self._state is State.LOCKED and all(proof and proof.is_shut for proof in proofs)
+
+    @property
+    def _all(self) -> AllDoors:
+        return AllDoors(production=self.production, vault=self.doors, shares_gone=self.shares_gone)
+
     # -- recovery
 
     def recover(self) -> Recovery:
@@ -105,24 +137,36 @@ class Airlock:
         self._settle(reports.values(), reason="recovery")
         if pressed and self._state is State.LOCKED:
             self._move(Event.SECURE, reason=pressed.reason)
-        self._close_dead_openings()
+        if pressed and found is not State.SECURED:
+            self._tell_pressed(pressed)  # the press may have come when nothing could be written
+        self._close_dead_openings(record)
+        self._forget_dead_enrolments(reports)
         recovery = Recovery(found=found, shut=reports)
         if recovery.was_needed or self._state is State.DEGRADED:
             self.ledger.append(
                 "recovered",
                 found=str(found),
                 state=str(self._state),
-                doors={name: _evidence(report) for name, report in reports.items()},
+                doors={name: evidence_of(report) for name, report in reports.items()},
             )
         return recovery
 
-    def _close_dead_openings(self) -> None:
-        """End the openings whose process died; how long they lasted is known as a bound only."""
+    def _close_dead_openings(self, record: AirlockRecord | None) -> None:
+        """End the openings whose process died; how long they lasted is known as a bound only.
+
+        The kernel's deadline bounds one that nobody has found open since. A door moves only after
+        that was committed: one that was announced and no more never did.
+        """
         for opening in self.catalogue.unclosed_openings():
             report = self.proofs.get(opening.target)
             if report is None or not report.is_shut:
                 continue
-            at_most_s = max(0.0, (self.clock.now() - opening.opened_at).total_seconds())
+            ended_at = self.clock.now()
+            if opening.exposure is None and record is not None:
+                is_its = record.target == opening.target
+                bounds = (ended_by(record, opening), record.closes_at if is_its else None)
+                ended_at = min([ended_at, *(at for at in bounds if at is not None)])
+            at_most_s = max(0.0, (ended_at - opening.opened_at).total_seconds())
             exposure = Exposure(
                 target=opening.target,
                 opening=opening.number,
@@ -140,18 +184,46 @@ class Airlock:
                 at_most_s=round(at_most_s, 3),
             )
 
+    def _forget_dead_enrolments(self, reports: Mapping[str, ShutReport]) -> None:
+        """Take off the list the doors of media that never became targets, once proven shut."""
+        with contextlib.suppress(DoorUnproven):  # a list that is spoilt is written anew
+            self._forget(self.store.read_doors(), reports)
+
+    def _forget(self, listed: DoorList, reports: Mapping[str, ShutReport]) -> None:
+        dead = [
+            name
+            for name in listed.vault
+            if name in reports and reports[name].is_shut and self.catalogue.target(name) is None
+        ]
+        if dead:
+            left = {name: door for name, door in listed.vault.items() if name not in dead}
+            self._kept(lambda: self.store.write_doors(replace(listed, vault=left)))
+
     def _shut_all(self, reason: str) -> dict[str, ShutReport]:
-        reports = {"production": self._shut_production(reason)}
-        for name, door in self.doors.items():
-            reports[name] = self._keep_proof(name, _asked(door.shut, reason))
+        reports = self._all.shut_all(reason)
+        for name in self.doors:
+            self._keep_proof(name, reports[name])
+        self._keep_unproven(PRODUCTION, reports[PRODUCTION])
         return reports
 
-    def _keep_proof(self, target: str, report: ShutReport) -> ShutReport:
+    def _keep_proof(self, target: str, report: ShutReport) -> None:
         """Remember the class of disconnection that a target proved; gaps are judged by it."""
         self.proofs[target] = report
         proven = report.disconnection if report.is_shut else Disconnection.NONE
         self._kept(lambda: self.catalogue.set_fact(PROVEN_FACT + target, str(proven)))
-        return report
+        self._keep_unproven(target, report)
+
+    def _keep_unproven(self, door: str, report: ShutReport) -> None:
+        """Remember since when a door is not proven shut, so that the one it is can be named."""
+
+        def write() -> None:
+            since = self.catalogue.fact(UNPROVEN_FACT + door)
+            if report.is_shut and since:
+                self.catalogue.set_fact(UNPROVEN_FACT + door, "")
+            elif not (report.is_shut or since):
+                self.catalogue.set_fact(UNPROVEN_FACT + door, self.clock.now().isoformat())
+
+        self._kept(write)
 
     # -- door 1
 
@@ -167,23 +239,17 @@ class Airlock:
             self.production.open()
             yield
         finally:
-            with _undisturbed():
-                report = self._shut_production("the pulls ended")
+            with undisturbed():
+                report = self._all.shut_production("the pulls ended")
                 self._state = after(self._state, Event.SHUT_PRODUCTION)
                 self._settle([report], reason="production door")
+                self._keep_unproven(PRODUCTION, report)
         if self._state is State.DEGRADED:
             raise DoorUnproven(
                 "the production door could not be proven shut: {evidence}",
                 evidence="; ".join(report.evidence),
                 hint="is the cable still in? unplug the hospital's network, then coffre doctor?",
             )
-
-    def _shut_production(self, reason: str) -> ShutReport:
-        report = _asked(self.production.shut, reason)
-        if not report.is_shut or self.shares_gone is None:
-            return report
-        gone = _asked(self.shares_gone, reason)
-        return report if gone.is_shut else gone
 
     # -- door 2
 
@@ -215,18 +281,27 @@ class Airlock:
         )
         if opening.prepare is not None:
             opening.prepare(number)
-        self._move(Event.OPEN_VAULT, cycle=opening.cycle, target=opening.target)
         began_s = self.clock.boot_s()
+        self._move(
+            Event.OPEN_VAULT,
+            cycle=opening.cycle,
+            target=opening.target,
+            closes_at=opened_at + timedelta(seconds=opening.closes_at_s - began_s),
+        )
         opened: Opened | None = None
         try:
             with door.open(
-                opening.medium, writing=opening.writing, closes_at_s=opening.closes_at_s
+                opening.medium,
+                writing=opening.writing,
+                closes_at_s=opening.closes_at_s,
+                plan=opening.plan,
+                maintenance=opening.maintenance,
             ) as vault:
                 began_s = vault.touched_at_s
                 yield (opened := Opened(number=number, vault=vault))
         finally:
-            with _undisturbed():
-                report = _asked(door.shut, "the opening ended")
+            with undisturbed():
+                report = asked(door.shut, "the opening ended")
                 self.proofs[opening.target] = report
                 exposure = Exposure(
                     target=opening.target,
@@ -251,11 +326,12 @@ class Airlock:
             )
 
     def _prove_production_shut(self) -> None:
-        report = self._shut_production("a vault door is about to open")
+        report = self._all.shut_production("a vault door is about to open")
         if not report.is_shut:
             self._state = after(after(self._state, Event.RECOVER), Event.UNPROVEN)
             self._commit(reason="interlock")
-            self.ledger.append("interlock", production=_evidence(report))
+            self._keep_unproven(PRODUCTION, report)
+            self.ledger.append("interlock", production=evidence_of(report))
             raise DoorUnproven(
                 "the production door is not proven shut, so no vault door opens: {evidence}",
                 evidence="; ".join(report.evidence),
@@ -271,7 +347,7 @@ class Airlock:
                 opening=exposure.opening,
                 target=exposure.target,
                 seconds=round(exposure.seconds, 6),
-                **_evidence(exposure.shut),
+                **evidence_of(exposure.shut),
             )
         )
 
@@ -279,19 +355,26 @@ class Airlock:
 
     def secure(self, pressed: Pressed) -> Mapping[str, ShutReport]:
         """Shut both doors for good, until another person releases."""
+        record = self.store.load()
         self._kept(lambda: self.store.press(pressed))
         self._state = after(self._state, Event.RECOVER)
         reports = self._shut_all("red button")
         self._settle(reports.values(), reason=pressed.reason)
+        self._kept(lambda: self._close_dead_openings(record))
         if self._state is State.LOCKED:
             self._state = after(self._state, Event.SECURE)
             self._commit(reason=pressed.reason)
-        self._kept(
-            lambda: self.ledger.append(
-                "secured", by=pressed.by, login=pressed.login, reason=pressed.reason
-            )
-        )
+        self._kept(lambda: self._tell_pressed(pressed))
         return reports
+
+    def _tell_pressed(self, pressed: Pressed) -> None:
+        self.ledger.append(
+            "secured",
+            by=pressed.by,
+            login=pressed.login,
+            reason=pressed.reason,
+            pressed_at=pressed.at.isoformat(),
+        )
 
     def release(self, *, by: str, login: str) -> None:
         """Release the red button; the caller made sure that it is another person.
@@ -306,6 +389,11 @@ class Airlock:
     # -- state
 
     def _refuse_when_closed_to_all(self) -> None:
+        self.refuse_pressed()
+        self._refuse_degraded()
+
+    def refuse_pressed(self) -> None:
+        """Refuse to go on while the red button is pressed; Secured."""
         pressed = self.store.pressed()
         if pressed is not None:
             raise Secured(
@@ -314,7 +402,6 @@ class Airlock:
                 by=pressed.by,
                 hint="has another person checked, and typed coffre release --by NAME?",
             )
-        self._refuse_degraded()
 
     def _refuse_degraded(self) -> None:
         if self._state is State.DEGRADED:
@@ -330,12 +417,18 @@ class Airlock:
         cycle: int | None = None,
         target: str | None = None,
         reason: str = "",
+        closes_at: datetime | None = None,
     ) -> None:
         """Commit the state that follows, then be in it."""
         state = after(self._state, event)
         self.store.commit(
             AirlockRecord(
-                state=state, since=self.clock.now(), cycle=cycle, target=target, reason=reason
+                state=state,
+                since=self.clock.now(),
+                cycle=cycle,
+                target=target,
+                reason=reason,
+                closes_at=closes_at,
             )
         )
         self._state = state
@@ -361,44 +454,3 @@ class Airlock:
             raise
         except (OSError, CoffreError) as error:
             self.warnings.append(f"a record could not be written: {error}")
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold back the signals that end a run; the first that came is handled at the end."""
-    is_main = threading.current_thread() is threading.main_thread()  # no other takes signals
-    found = {number: signal.getsignal(number) for number in _ENDING if is_main}
-    handlers = {number: handler for number, handler in found.items() if callable(handler)}
-    held: list[int] = []
-    for number in handlers:
-        signal.signal(number, lambda number, _frame: held.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if held:
-            signal.raise_signal(held[0])
-
-
-def _asked(shut: Callable[[str], ShutReport], reason: str) -> ShutReport:
-    """Shut and ask; an error while asking counts as open."""
-    try:
-        with _undisturbed():
-            return shut(reason)
-    except Interrupted:
-        raise
-    except (OSError, CoffreError) as error:
-        return ShutReport(
-            proof=DoorProof.UNKNOWN,
-            disconnection=Disconnection.NONE,
-            evidence=(f"the question failed: {error}",),
-        )
-
-
-def _evidence(report: ShutReport) -> dict[str, object]:
-    return {
-        "proof": str(report.proof),
-        "disconnection": str(report.disconnection),
-        "evidence": list(report.evidence),
-    }

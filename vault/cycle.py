@@ -3,7 +3,7 @@
     recover           shut what an earlier death left open
     preflight         keys, pins, clock, room: else nothing is touched
     collect           production door open, every due source into its mirror; shut, proven
-    inspect           refused exports are set aside
+    inspect           refused exports are set aside; too many of them and no vault door opens
     snapshot          one run, one batch a source; catalogue and ledger with them
     authenticate      pins, whole, checked, re-hashed: else no window tonight
     carry             target by target: open, believe, carry, read back, publish, shut, proven
@@ -17,81 +17,42 @@ Source: design, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vault.admission import LandingJudgement, Pins, compare_pins, is_carried, judge_landing
+from vault.agenda import Plan, not_opened, unserved, whose_place, why_instead, wrong_media
 from vault.airlock import Airlock
-from vault.carrying import Carrier, Night, lacking
+from vault.authentication import Authentication
+from vault.carrying import Carrier
+from vault.collecting import collect_due
 from vault.errors import (
     ClockError,
     CoffreError,
     DoorUnproven,
     Interrupted,
-    NotInitialised,
     Secured,
     SpaceError,
 )
-from vault.intake import ALIENS_FACT, Collected, Intake, NightSource
-from vault.names import printable
+from vault.gatekeeper import PASSED, Inspected
+from vault.holding import Night
+from vault.intake import Collected, Intake, NightSource
+from vault.moments import Moments
 from vault.ports import Clock, LandingRepository, Progress
 from vault.records import CataloguePort, LedgerPort
 from vault.results import (
     CycleResult,
     CycleVerdict,
-    Disconnection,
     Refusal,
     RepositoryFile,
     SourceResult,
     SourceVerdict,
     TargetOutcome,
-    TargetRecord,
     TargetResult,
     VaultStatus,
 )
+from vault.timekeeping import keep_newest, require_clock
 from vault.verdict import judge
-
-# An unknown index lends its packs to later snapshots; a pipe in these places holds restic for ever.
-_READ_BY_RESTIC = (b"index/", b"snapshots/", b"keys/")
-_LISTED = 100  # aliens named in a result
-_CLOCK_TOLERANCE_S = 300  # a host without a trusted clock drifts; five minutes back is no fraud
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedTarget:
-    """A target that is due, and until when its door may be open."""
-
-    record: TargetRecord
-    closes_at: datetime
-    closes_at_s: float  # the same on the boot clock
-    window_s: float  # how long such a window is
-
-    @property
-    def name(self) -> str:
-        """The target's name."""
-        return self.record.name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a night is to do: a value that can be printed."""
-
-    sources: tuple[NightSource, ...]  # in order of priority
-    not_due: tuple[str, ...]
-    targets: tuple[PlannedTarget, ...]
-    not_enrolled: tuple[str, ...]
-    forced: bool
-
-    @property
-    def closes_at(self) -> datetime:
-        """When the last door must be shut."""
-        return max(target.closes_at for target in self.targets)
-
-    @property
-    def closes_at_s(self) -> float:
-        """The same on the boot clock."""
-        return max(target.closes_at_s for target in self.targets)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,11 +65,20 @@ class House:
     landing: LandingRepository
     intake: Intake
     carrier: Carrier
+    moments: Moments
     clock: Clock
     progress: Progress
     self_source: NightSource  # catalogue, ledger and configuration, as an export of their own
     export_self: Callable[[], None]
     room: Callable[[], Sequence[str]]  # complaints about room on the host
+    settle_retention: Callable[[], object]  # finishes the records of a retention that died
+    pause: Callable[[float], None]  # for so many seconds
+    note_missed: Callable[[], object] = tuple  # writes the windows that passed without a night
+
+    @property
+    def authentication(self) -> Authentication:
+        """What judges the landing."""
+        return Authentication(catalogue=self.catalogue, ledger=self.ledger, landing=self.landing)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,9 +93,11 @@ class _Running:
     aliens: tuple[Refusal, ...] = ()
     reasons: list[str] = field(default_factory=list)
     landing_refused: bool = False
+    attack: bool = False  # so much was refused that no vault door opens
     interrupted: bool = False
     secured: bool = False
     records_missing: bool = False  # the vault's own, in the landing
+    warnings: list[str] = field(default_factory=list)
 
 
 def run_night(house: House, plan: Plan) -> CycleResult:
@@ -144,8 +116,13 @@ def run_night(house: House, plan: Plan) -> CycleResult:
         forced=plan.forced,
         closes_at=plan.closes_at.isoformat(),
         sources=[source.name for source in plan.sources],
-        targets=[target.name for target in plan.targets],
+        targets=[target.name for target in plan.expected],
+        **({"caught_up": list(plan.caught_up)} if plan.caught_up else {}),
     )
+    for one in plan.out_of_turn:
+        house.ledger.append(
+            "out-of-turn", cycle=cycle, target=one.name, set=one.set_name, expected=one.expected
+        )
     running = _Running(cycle=cycle, plan=plan, started_at=started_at)
     try:
         _walk(house, running)
@@ -189,6 +166,7 @@ def recover_cycles(house: House) -> tuple[int, ...]:
         house.catalogue.close_unfinished(cycle, CycleVerdict.INTERRUPTED, house.clock.now())
         house.ledger.append("cycle-died", cycle=cycle)
     house.landing.unlock_stale()
+    house.settle_retention()
     house.intake.settle_dead_run()
     return dead
 
@@ -212,7 +190,10 @@ def _begin_or_tell(house: House, plan: Plan) -> None:
     With a wrong clock nothing is recorded: an entry would make the wrong time the newest.
     """
     try:
+        # Before the first record of tonight: it would make the wrong time the newest.
+        require_clock(house.catalogue, house.ledger, house.clock)
         recover_cycles(house)
+        house.note_missed()
         _preflight(house)
     except (ClockError, Secured):
         raise
@@ -228,24 +209,8 @@ def _begin_or_tell(house: House, plan: Plan) -> None:
 def _preflight(house: House) -> None:
     """Refuse to begin with the wrong clock, landing or room; nothing is touched."""
     house.progress.step("preflight")
-    pressed = house.airlock.store.pressed()
-    if pressed is not None:
-        raise Secured(
-            "the red button is pressed since {since}, by {by}: nothing runs",
-            since=pressed.at.isoformat(timespec="minutes"),
-            by=pressed.by,
-            hint="has another person checked, and typed coffre release --by NAME?",
-        )
-    ended = house.catalogue.last_cycle()
-    known = [at for at in (house.ledger.last_at(), ended.ended_at if ended else None) if at]
-    behind = (max(known) - house.clock.now()).total_seconds() if known else 0
-    if behind > _CLOCK_TOLERANCE_S:
-        raise ClockError(
-            "the clock is {behind} seconds behind the last entry of the ledger",
-            behind=round(behind),
-            hint="is the host's clock right? set it, then run again",
-        )
-    if reasons := compare_pins(landing_pins(house.catalogue), house.landing.read_pins()):
+    house.airlock.refuse_pressed()
+    if reasons := house.authentication.odd_pins():
         house.ledger.append("landing-not-pinned", reasons=list(reasons))
         raise CoffreError(
             "the landing repository is not the one that was pinned: {reasons}",
@@ -256,166 +221,112 @@ def _preflight(house: House) -> None:
         raise SpaceError("{complaints}", complaints="; ".join(complaints), hint="can room be made?")
 
 
-def landing_pins(catalogue: CataloguePort) -> Pins:
-    """Give the pins of the landing, as the vault was founded; NotInitialised."""
-    values = [catalogue.fact(name) for name in ("repository_id", "config_sha256", "keys")]
-    if not all(values):
-        raise NotInitialised("the vault has no pinned landing yet", hint="did coffre init end?")
-    repository_id, config_sha256, keys = (value or "" for value in values)
-    return Pins(
-        repository_id=repository_id, config_sha256=config_sha256, keys=frozenset(keys.split())
-    )
-
-
 # -- steps 2 to 10
 
 
 def _walk(house: House, running: _Running) -> None:
-    collected = _collect(house, running)
-    if not _landing_is_ours(house, running):
+    house.moments.fire(
+        "before-cycle",
+        cycle=running.cycle,
+        sources=[source.name for source in running.plan.sources],
+        targets=[target.name for target in running.plan.expected],
+    )
+    collected = collect_due(house, running.plan, cycle=running.cycle)
+    if not _may_build(house, running):
         running.sources += [_not_snapshotted(item) for item in collected]
-        running.targets += [_not_opened(house, target) for target in running.plan.targets]
+        running.targets += _none_opened(house, running)
         return
     _take_in(house, running, collected)
-    files = _authenticate(house, running)
-    if files is None:
-        running.targets += [_not_opened(house, target) for target in running.plan.targets]
+    if _is_attacked(house, running):
+        running.targets += _none_opened(house, running)
         return
-    _carry(house, running, files)
-
-
-def _collect(house: House, running: _Running) -> list[Collected]:
-    house.catalogue.set_step(running.cycle, 2)
-    if not running.plan.sources:
-        return []
-    with house.airlock.production_open(cycle=running.cycle):
-        collected = [
-            house.intake.collect(source, closes_at_s=running.plan.closes_at_s)
-            for source in running.plan.sources
-        ]
-        house.catalogue.set_step(running.cycle, 3)
-    return collected
+    house.catalogue.set_step(running.cycle, 6)
+    house.progress.step("authenticate")
+    names = [target.name for target in running.plan.targets]
+    authenticated = house.authentication.authenticate(running.cycle, names)
+    if authenticated.is_refused:
+        running.landing_refused = True
+        running.reasons += authenticated.reasons
+        running.targets += _none_opened(house, running)
+        return
+    _carry(house, running, authenticated.files)
 
 
 def _take_in(house: House, running: _Running, collected: Sequence[Collected]) -> None:
     house.catalogue.set_step(running.cycle, 4)
-    accepted: list[tuple[Collected, tuple[str, ...]]] = []
+    accepted: list[tuple[Collected, Inspected]] = []
     for item in collected:
         if item.result is not None:
             running.sources.append(item.result)
             continue
-        verdict, reasons = house.intake.inspect(item)
-        if verdict is not None:
+        inspected = house.intake.inspect(item, cycle=running.cycle)
+        if inspected.verdict is not None:
+            name, reasons = item.night_source.name, inspected.reasons
             running.sources.append(
-                SourceResult(name=item.night_source.name, verdict=verdict, reasons=reasons)
+                SourceResult(name=name, verdict=inspected.verdict, reasons=reasons)
             )
         else:
-            accepted.append((item, reasons))
+            accepted.append((item, inspected))
     house.catalogue.set_step(running.cycle, 5)
-    for item, reasons in accepted:
-        running.sources.append(house.intake.snapshot(item, cycle=running.cycle, reasons=reasons))
+    for item, inspected in accepted:
+        running.sources.append(house.intake.snapshot(item, inspected, cycle=running.cycle))
     if any(source.verdict is SourceVerdict.SAVED for source in running.sources):
         _snapshot_self(house, running)
+
+
+def _is_attacked(house: House, running: _Running) -> bool:
+    """Say whether so much was refused that no vault door may open tonight."""
+    plan = running.plan
+    names = {*(source.name for source in plan.sources), *plan.not_due}
+    suspects = house.intake.gatekeeper.suspects(names)
+    if not suspects:
+        return False
+    running.attack = True
+    running.reasons.append(
+        f"{len(suspects)} source(s) refused: an attack is suspected, no vault door opens"
+    )
+    house.ledger.append(
+        "attack-suspected",
+        cycle=running.cycle,
+        sources=[suspect.source for suspect in suspects],
+    )
+    return True
 
 
 def _snapshot_self(house: House, running: _Running) -> None:
     """Take catalogue and ledger into the landing, so that losing the host loses neither."""
     house.export_self()
     item = house.intake.collect(house.self_source, closes_at_s=running.plan.closes_at_s)
-    result = item.result or house.intake.snapshot(item, cycle=running.cycle, reasons=())
+    result = item.result or house.intake.snapshot(item, PASSED, cycle=running.cycle)
     if result.verdict.is_gap:
         running.records_missing = True
         running.reasons.append(f"the vault's own records were not saved: {result.reasons}")
 
 
-def _landing_is_ours(house: House, running: _Running) -> bool:
-    """Look for what no run of ours made, before a new run could build on it."""
-    judgement = judge_landing(_carried(house.landing.list_files()), house.catalogue.known_paths())
-    odd, odd_count, odd_misleads = _first(house.landing.list_aliens())
-    running.aliens = (judgement.aliens + odd)[:_LISTED]
-    _remember_aliens(house, judgement)
-    count = judgement.alien_count + odd_count
-    if count:
-        running.reasons.append(f"{count} thing(s) in the landing that no run of ours made")
-        house.ledger.append(
-            "aliens",
-            cycle=running.cycle,
-            count=count,
-            # A lawful name is a hash; any other may be that of a patient's file.
-            first=[printable(alien.name) for alien in judgement.aliens[:10]],
-        )
-    misleads = bool(judgement.alien_indexes) or odd_misleads
-    if misleads:
-        running.reasons.append("restic would read one of them: no run of ours may build on it")
-    if not judgement.is_whole:
-        gone = judgement.lost_count + len(judgement.resized)
-        running.reasons.append(f"{gone} file(s) of the landing are gone or have another size")
-        house.ledger.append(
-            "landing-not-whole",
-            cycle=running.cycle,
-            count=gone,
-            first=[*judgement.lost, *judgement.resized][:10],
-        )
-    running.landing_refused = misleads or not judgement.is_whole
-    return not running.landing_refused
-
-
-def _remember_aliens(house: House, judgement: LandingJudgement) -> None:
-    """Keep the names of what no run of ours made, so that a run which dies cannot inherit it."""
-    aliens: Iterator[RepositoryFile] = iter(())
-    if judgement.alien_count:
-        found = _carried(house.landing.list_files())
-        aliens = lacking(found, house.catalogue.known_paths())
-    elif not house.catalogue.fact(ALIENS_FACT):
-        return
-    house.catalogue.set_fact(ALIENS_FACT, "\n".join(file.path for file in aliens))
-
-
-def _authenticate(house: House, running: _Running) -> tuple[RepositoryFile, ...] | None:
-    """Check the landing, hash what is to cross, give its whole list; None when refused."""
-    house.catalogue.set_step(running.cycle, 6)
-    house.progress.step("authenticate")
-    odd = list(compare_pins(landing_pins(house.catalogue), house.landing.read_pins()))
-    odd += house.landing.check()
-    known = tuple(house.catalogue.known_paths())
-    provisioned = tuple(file for file in house.landing.list_files() if not _is_of_a_run(file))
-    files = tuple(sorted(provisioned + known, key=lambda file: file.path))
-    to_cross = _to_cross(house, running, known)
-    damaged = house.landing.damaged(to_cross)
-    reasons = [f"{printable(item.name)}: {item.reason}" for item in damaged] + odd
-    if reasons:
-        running.landing_refused = True
-        running.reasons.append(
-            "the landing was altered: nothing crosses tonight, what the targets hold is untouched"
-        )
-        running.reasons += reasons[:20]
-        house.ledger.append("landing-refused", cycle=running.cycle, reasons=reasons[:20])
-        return None
-    house.catalogue.put_landing_list(running.cycle, files)
-    house.landing.settle()
-    return files
-
-
-def _to_cross(
-    house: House, running: _Running, known: Sequence[RepositoryFile]
-) -> list[RepositoryFile]:
-    """Give what some target of tonight lacks, as far as the records know."""
-    wanted: dict[str, RepositoryFile] = {}
-    for target in running.plan.targets:
-        holds = house.catalogue.holds(target.name)
-        complete = max((cycle for cycle, hold in holds.items() if hold.complete), default=None)
-        held = house.catalogue.landing_list(complete) if complete else iter(())
-        wanted |= {file.path: file for file in lacking(known, held)}
-    return list(wanted.values())
+def _may_build(house: House, running: _Running) -> bool:
+    """Look for what no run of ours made; False when no run of ours may build on the landing."""
+    looked = house.authentication.look(running.cycle)
+    running.aliens = looked.aliens
+    running.reasons += looked.reasons
+    running.landing_refused = looked.is_refused
+    return not looked.is_refused
 
 
 def _carry(house: House, running: _Running, files: tuple[RepositoryFile, ...]) -> None:
-    for target in running.plan.targets:
+    plan = running.plan
+    for target in plan.targets:
+        if target.stands_in:
+            absent = whose_place(house.airlock, plan, running.targets, target)
+            if absent is None:
+                continue
+            running.targets.remove(absent)
+            running.warnings.append(why_instead(target.name, absent.name))
         house.catalogue.set_step(running.cycle, 7)
         night = Night(
             cycle=running.cycle,
             closes_at_s=target.closes_at_s,
             window_s=target.window_s,
+            read_back_old_s=target.read_back_old_s,
             landing=house.landing.folder,
             files=files,
         )
@@ -424,26 +335,11 @@ def _carry(house: House, running: _Running, files: tuple[RepositoryFile, ...]) -
         finally:
             if house.carrier.broken_off is not None:
                 running.targets.append(house.carrier.broken_off)
+    running.targets += wrong_media(house.airlock, plan, running.targets)
 
 
-def _first(aliens: Iterator[tuple[bytes, str]]) -> tuple[tuple[Refusal, ...], int, bool]:
-    """Keep the first few, count all, say whether restic would read any: there may be 200,000."""
-    kept: list[Refusal] = []
-    count, misleads = 0, False
-    for name, reason in aliens:
-        count += 1
-        misleads |= name.startswith(_READ_BY_RESTIC)
-        if len(kept) < _LISTED:
-            kept.append(Refusal(name=name, reason=reason))
-    return tuple(kept), count, misleads
-
-
-def _is_of_a_run(file: RepositoryFile) -> bool:
-    return is_carried(file.path)
-
-
-def _carried(files: Iterator[RepositoryFile]) -> Iterator[RepositoryFile]:
-    return (file for file in files if _is_of_a_run(file))
+def _none_opened(house: House, running: _Running) -> list[TargetResult]:
+    return [not_opened(house.airlock, target.name) for target in running.plan.expected]
 
 
 def _not_snapshotted(item: Collected) -> SourceResult:
@@ -452,13 +348,6 @@ def _not_snapshotted(item: Collected) -> SourceResult:
         verdict=SourceVerdict.FAILED,
         reasons=("not snapshotted: the landing is not as our runs left it",),
     )
-
-
-def _not_opened(house: House, target: PlannedTarget) -> TargetResult:
-    """Say of a door that stayed shut what the recovery of this night proved of it."""
-    proof = house.airlock.proofs.get(target.name)
-    kind = proof.disconnection if proof is not None and proof.is_shut else Disconnection.NONE
-    return TargetResult(name=target.name, outcome=TargetOutcome.NOT_OPENED, disconnection=kind)
 
 
 # -- step 11
@@ -472,6 +361,7 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
         sources=running.sources,
         targets=running.targets,
         landing_refused=running.landing_refused,
+        attack=running.attack,
         interrupted=running.interrupted,
         secured=running.secured,
         failed=failed,
@@ -480,9 +370,8 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
     not_due = [
         SourceResult(name=name, verdict=SourceVerdict.NOT_DUE) for name in running.plan.not_due
     ]
-    reached = {target.name for target in running.targets}
     unreached = [
-        _not_opened(house, target) for target in running.plan.targets if target.name not in reached
+        not_opened(house.airlock, target.name) for target in unserved(running.plan, running.targets)
     ]
     strangers = [
         TargetResult(name=name, outcome=TargetOutcome.NOT_OPENED, reasons=("not enrolled yet",))
@@ -498,7 +387,8 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
         targets=tuple(running.targets + unreached + strangers),
         aliens=running.aliens,
         reasons=tuple(running.reasons),
-        warnings=tuple(house.airlock.warnings),
+        warnings=(*house.airlock.warnings, *running.warnings),
+        hooks=tuple(house.moments.fired),
     )
     house.ledger.append(
         "cycle-ended",
@@ -508,5 +398,6 @@ def _end(house: House, running: _Running, *, failed: bool) -> CycleResult:
         targets={target.name: str(target.outcome) for target in result.targets},
         sources={source.name: str(source.verdict) for source in result.sources},
     )
+    keep_newest(house.catalogue, result.ended_at)
     house.catalogue.end_cycle(result)  # last: a night whose entry failed has not ended well
     return result

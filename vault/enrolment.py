@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vault.airlock import Airlock, Opening
-from vault.carrying import SignedFile
+from vault.believing import SignedFile
 from vault.errors import DoorError, UsageError
 from vault.ports import Clock, LandingRepository, Medium
 from vault.records import CataloguePort, LedgerPort
@@ -104,13 +104,25 @@ class Ceremony:
         )
         with self.airlock.vault_open(opening) as opened:
             if opened.vault.read_marks().identity:
-                raise DoorError(
-                    "the medium already carries an identity: it is a target of some vault",
-                    hint="is it free for reuse? then enrol it with --format --yes",
-                )
+                raise _carries_identity(medium)
             opened.vault.make_writable()
             opened.vault.prepare_repository()
             provision = [(f"repository/{path}", data) for path, data in self.landing.provision()]
-            opened.vault.publish_all([*provision, (identity.path, identity.content)])
+            opened.vault.publish_all(provision)
+            opened.vault.publish(identity.path, identity.content)  # last: it says that all is there
         assert opened.exposure is not None
         return opened.exposure
+
+
+def _carries_identity(medium: Medium) -> DoorError:
+    """Say how such a medium is made new: nothing of ours empties a folder."""
+    if medium.fs_type != "folder":
+        return DoorError(
+            "the medium already carries an identity: it is a target of some vault",
+            hint="is it free for reuse? then enrol it with --format --yes",
+        )
+    return DoorError(
+        "the folder already carries an identity: it is a target of some vault",
+        hint="is it free for reuse? move it away, mv {folder} {folder}.old, and enrol again",
+        folder=medium.device,
+    )

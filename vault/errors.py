@@ -271,6 +271,13 @@ class LedgerError(CoffreError):
     reference = "ledger-failed"
 
 
+class RetentionRefused(CoffreError):
+    """Nothing is let go of: an alarm, the clock, a medium or a person stands against it."""
+
+    reference = "retention-refused"
+    exit_code = ExitCode.REFUSED
+
+
 class SignatureError(CoffreError):
     """A signed document does not verify against the pinned key."""
 

@@ -22,7 +22,7 @@ from vault.secret import Secret
 
 CONFIRMED_FACT = "keys_confirmed_at"
 KEY_FACT = "landing_key"  # the id of the landing password's key: restic tries it first
-_SHEET_FACT = "recovery_sheet_at"
+SHEET_FACT = "recovery_sheet_at"
 
 
 class NewLanding(Protocol):
@@ -78,7 +78,7 @@ class Founding:
             ids = self.landing.init()
             self.catalogue.set_fact(KEY_FACT, next(iter(ids)))
             self.ledger.append("landing-made")
-        if self.catalogue.fact(_SHEET_FACT):
+        if self.catalogue.fact(SHEET_FACT):
             return None
         secret = Secret(password.encode())
         self.landing.add_key(secret, user="recovery")
@@ -103,7 +103,7 @@ class Founding:
 
     def note_printed(self, sheet: RecoverySheet) -> None:
         """Note that a person has the sheet; before, a founding that died makes another one."""
-        self.catalogue.set_fact(_SHEET_FACT, sheet.made_at.isoformat())
+        self.catalogue.set_fact(SHEET_FACT, sheet.made_at.isoformat())
 
     def confirm(self, typed: Secret) -> None:
         """Read the recovery password back: restic itself must open with it; SecretError."""

@@ -1,25 +1,18 @@
-"""What is missing: promises of the policies against what the targets hold.
+"""What is missing: one gap, every kind there is, and how bad each kind is.
 
-Rule 1: a gap is judged from what targets hold, at the class of disconnection they proved, never
-    from what a job said.
-Rule 2: pure: facts and now in, gaps out; a gap says since when, how bad, and what to do.
-Rule 3: a night with nothing new renews a source's objective; when a medium was last seen goes on
-    ageing.
-Source: design, sections 3 and 6.
+Rule 1: a gap says since when, how bad, whose, and what to do; it names no exported file.
+Rule 2: a kind stands in the table below or cannot be made; its severity is the table's.
+Rule 3: facts and now in, gaps out: whoever finds gaps knows neither a clock nor a file.
+Source: design, section 3, invariants 7 and 8; the table in docs/sysadmin.md is held equal to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-
-from vault.policy import Policy
-from vault.results import CycleVerdict, Disconnection
-
-_BAD_OUTCOMES = frozenset({"impostor", "full", "refused", "corrupt", "failed"})
-_SILENCE = timedelta(hours=50)  # two nights and two hours without any run
+from types import MappingProxyType
 
 
 class Severity(StrEnum):
@@ -30,79 +23,127 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+_INFO, _WARNING, _CRITICAL = Severity
+
+KINDS: Mapping[str, Severity] = MappingProxyType(
+    {
+        # doors, nights, the vault as a whole
+        "door-unproven": _CRITICAL,
+        "production-door-unproven": _CRITICAL,
+        "secured": _CRITICAL,
+        "attack-suspected": _CRITICAL,
+        "night-refused": _CRITICAL,
+        "keys-unconfirmed": _CRITICAL,
+        "no-night": _CRITICAL,
+        "window-missed": _WARNING,
+        "production-door-none": _WARNING,
+        # evidence
+        "ledger-unsigned": _CRITICAL,
+        "clock-behind": _CRITICAL,
+        "clock-unbracketed": _WARNING,
+        "head-not-cosigned": _WARNING,
+        # sources
+        "source-refused": _CRITICAL,
+        "source-accepted": _WARNING,
+        "source-partial": _WARNING,
+        "source-missing": _WARNING,
+        "source-empty": _WARNING,
+        "source-failed": _WARNING,
+        "never-offline": _CRITICAL,
+        "objective-missed": _CRITICAL,
+        "disconnection-too-weak": _CRITICAL,
+        "not-offline": _WARNING,
+        "too-few-copies": _WARNING,
+        "clean-point-old": _WARNING,
+        # restore tests
+        "drill-failed": _CRITICAL,
+        "drill-overdue": _WARNING,
+        "restore-too-slow": _WARNING,
+        # targets and their media
+        "target-impostor": _CRITICAL,
+        "target-full": _CRITICAL,
+        "target-refused": _CRITICAL,
+        "target-corrupt": _CRITICAL,
+        "target-failed": _CRITICAL,
+        "exposure-unproven": _CRITICAL,
+        "exposure-over-bound": _WARNING,
+        "target-not-enrolled": _WARNING,
+        "media-unseen": _WARNING,
+        "medium-late": _WARNING,
+        "set-late": _WARNING,
+        "media-expired": _WARNING,
+        "no-copy-out-of-reach": _WARNING,
+        "copy-out-of-reach-old": _WARNING,
+        "dwell-unshielded": _INFO,
+        "media-in-one-place": _WARNING,
+        "medium-home-unsaid": _INFO,
+        # what people owe
+        "red-button-not-exercised": _WARNING,
+        "keys-not-exercised": _WARNING,
+        "rebuild-kit-not-exercised": _WARNING,
+        "policies-unreviewed": _WARNING,
+        "policy-changed": _WARNING,
+        "retention-short": _WARNING,
+        "one-person-removes": _WARNING,
+        "landing-filling": _WARNING,
+        "target-filling": _WARNING,
+        # PMSI
+        "pmsi-m12-missing": _CRITICAL,
+        "pmsi-missing": _CRITICAL,
+        "pmsi-malformed": _CRITICAL,
+        "pmsi-shrunk": _WARNING,
+        "pmsi-m12-never-came": _INFO,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """A person's word that an alarm was seen, and why it may rest."""
+
+    by: str
+    reason: str
+    at: datetime
+    login: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """One thing that is missing; the texts are templates with their values."""
 
     kind: str
-    severity: Severity
     template: str
     mend: str
     values: dict[str, object] = field(default_factory=dict)
     source: str | None = None
     target: str | None = None
     since: datetime | None = None
+    owner: str = ""  # the role that answers for the data; empty when it is the vault's own
+    marks: tuple[str, ...] = ()  # what makes it worse when another joins them; else its values
+    alarm: str = ""  # what ``coffre ack`` takes; empty for what is no alarm
+    acknowledged: Acknowledgement | None = None
+    over_since: datetime | None = None  # an alarm stays told after what raised it has gone
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that nobody wrote down."""
+        assert self.kind in KINDS, self.kind
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return KINDS[self.kind]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldPoint:
-    """The newest point of a source that a target holds."""
-
-    target: str
-    point_at: datetime  # when the source was last known to be in that state
-    disconnection: Disconnection
+def worst_first(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Sort gaps by severity; of the same severity the order stays."""
+    order = list(Severity)
+    return tuple(sorted(gaps, key=lambda gap: order.index(gap.severity), reverse=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFacts:
-    """One source."""
-
-    name: str
-    policy: Policy
-    held: tuple[HeldPoint, ...]
-    first_seen: datetime | None
-    last_verdict: str = ""
-    last_verdict_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetFacts:
-    """One configured target."""
-
-    name: str
-    enrolled_at: datetime | None
-    last_opened: datetime | None
-    disconnection: Disconnection
-    unproven_since: datetime | None
-    max_unseen_s: int
-    last_outcome: str = ""  # of the newest night
-    last_outcome_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VaultFacts:
-    """The whole vault."""
-
-    founded_at: datetime | None
-    keys_confirmed: bool
-    production_door: str
-    sources: tuple[SourceFacts, ...]
-    targets: tuple[TargetFacts, ...]
-    last_cycle_at: datetime | None
-    last_verdict: CycleVerdict | None
-    secured_since: datetime | None = None
-    degraded_since: datetime | None = None
-
-
-def find_gaps(facts: VaultFacts, now: datetime) -> tuple[Gap, ...]:
-    """Give every gap, the worst first."""
-    found = [*_of_vault(facts, now)]
-    for source in facts.sources:
-        found += _of_source(source, now)
-    for target in facts.targets:
-        found += _of_target(target, now)
-    order = [Severity.CRITICAL, Severity.WARNING, Severity.INFO]
-    return tuple(sorted(found, key=lambda gap: order.index(gap.severity)))
+def loudness(severity: str, *, is_acknowledged: bool) -> str:
+    """Give how loud a gap is to be told: what somebody acknowledged is a warning at most."""
+    is_lowered = is_acknowledged and severity == Severity.CRITICAL
+    return str(Severity.WARNING) if is_lowered else severity
 
 
 def nagios_code(severities: Collection[str]) -> int:
@@ -110,177 +151,3 @@ def nagios_code(severities: Collection[str]) -> int:
     if Severity.CRITICAL in severities:
         return 2
     return 1 if Severity.WARNING in severities else 0
-
-
-def _of_vault(facts: VaultFacts, now: datetime) -> Iterator[Gap]:
-    if facts.degraded_since is not None:
-        yield Gap(
-            kind="door-unproven",
-            severity=Severity.CRITICAL,
-            since=facts.degraded_since,
-            template="a door could not be proven shut",
-            mend="pull the medium's cable, then coffre doctor",
-        )
-    if facts.secured_since is not None:
-        yield Gap(
-            kind="secured",
-            severity=Severity.CRITICAL,
-            since=facts.secured_since,
-            template="the red button is pressed: no night runs",
-            mend="another person checks, then coffre release --by NAME",
-        )
-    if not facts.keys_confirmed:
-        yield Gap(
-            kind="keys-unconfirmed",
-            severity=Severity.CRITICAL,
-            since=facts.founded_at,
-            template="nobody has read the recovery password back",
-            mend="coffre keys confirm, with the printed sheet in hand",
-        )
-    if facts.production_door == "none":
-        yield Gap(
-            kind="production-door-none",
-            severity=Severity.WARNING,
-            since=facts.founded_at,
-            template="no production door is configured: no airlock is claimed",
-            mend="production: {{door: {{link: INTERFACE}}}} in vault.yaml",
-        )
-    last = facts.last_cycle_at or facts.founded_at
-    if last is not None and now - last > _SILENCE:
-        yield Gap(
-            kind="no-night",
-            severity=Severity.CRITICAL,
-            since=last,
-            template="no night has run",
-            mend="is the timer on? coffre run tells what holds it",
-        )
-
-
-def _of_source(source: SourceFacts, now: datetime) -> Iterator[Gap]:
-    policy = source.policy
-    if source.last_verdict == "refused":
-        yield Gap(
-            kind="source-refused",
-            severity=Severity.CRITICAL,
-            source=source.name,
-            since=source.last_verdict_at,
-            template="the export was REFUSED: it does not look like itself",
-            mend="run nothing again; look at the exporting host first "
-            "(what was pulled is kept aside in refused/{source})",
-        )
-    elif source.last_verdict == "partial":
-        yield Gap(
-            kind="source-partial",
-            severity=Severity.WARNING,
-            source=source.name,
-            since=source.last_verdict_at,
-            template="files were left out last night: still being written",
-            mend="does the export end before the night? coffre run --now --source {source} "
-            "tries again",
-        )
-    elif source.last_verdict in ("missing", "empty", "failed"):
-        yield Gap(
-            kind=f"source-{source.last_verdict}",
-            severity=Severity.WARNING,
-            source=source.name,
-            since=source.last_verdict_at,
-            template="last night the export was judged “{verdict}”",
-            values={"verdict": source.last_verdict},
-            mend="does its export run? coffre run --now --source {source} tries again",
-        )
-    if not source.held:
-        yield Gap(
-            kind="never-offline",
-            severity=Severity.CRITICAL,
-            source=source.name,
-            since=source.first_seen,
-            template="no target holds a copy yet",
-            mend="coffre run --now --source {source}, once a target is enrolled",
-        )
-        return
-    newest = max(point.point_at for point in source.held)
-    allowed = policy.due.interval_s - 86_400 + policy.pdma_s
-    if (now - newest).total_seconds() > allowed:
-        yield Gap(
-            kind="objective-missed",
-            severity=Severity.CRITICAL,
-            source=source.name,
-            since=newest + timedelta(seconds=allowed),
-            template="the newest offline point is older than its objective of {hours} h",
-            values={"hours": allowed // 3600},
-            mend="coffre run --now; coffre status tells what held the last nights",
-        )
-    counted = [
-        point for point in source.held if point.disconnection.rank <= policy.min_disconnection.rank
-    ]
-    if len(counted) < policy.copies:
-        yield Gap(
-            kind="too-few-copies",
-            severity=Severity.WARNING,
-            source=source.name,
-            template="held by {count} target(s), {wanted} promised",
-            values={"count": len(counted), "wanted": policy.copies},
-            mend="enrol another target",
-        )
-    strongest = min((point.disconnection for point in source.held), key=lambda kind: kind.rank)
-    if strongest.rank > policy.min_disconnection.rank:
-        yield Gap(
-            kind="disconnection-too-weak",
-            severity=Severity.CRITICAL,
-            source=source.name,
-            template="between nights the copies are no more than “{found}”; "
-            "the policy asks for “{wanted}”",
-            values={"found": str(strongest), "wanted": str(policy.min_disconnection)},
-            mend="use a door that disconnects more",
-        )
-    elif not strongest.is_offline:
-        yield Gap(
-            kind="not-offline",
-            severity=Severity.WARNING,
-            source=source.name,
-            template="between nights the copies are only “{found}”, which is not offline",
-            values={"found": str(strongest)},
-            mend="take the medium out, or use a door that detaches it",
-        )
-
-
-def _of_target(target: TargetFacts, now: datetime) -> Iterator[Gap]:
-    if target.enrolled_at is None:
-        yield Gap(
-            kind="target-not-enrolled",
-            severity=Severity.WARNING,
-            target=target.name,
-            template="named in vault.yaml and never enrolled",
-            mend="coffre target enrol {target}",
-        )
-        return
-    if target.unproven_since is not None:
-        yield Gap(
-            kind="exposure-unproven",
-            severity=Severity.CRITICAL,
-            target=target.name,
-            since=target.unproven_since,
-            template="an opening was not proven shut",
-            mend="coffre doctor asks again; else pull the cable",
-        )
-    if target.last_outcome in _BAD_OUTCOMES:
-        yield Gap(
-            kind=f"target-{target.last_outcome}",
-            severity=Severity.CRITICAL,
-            target=target.name,
-            since=target.last_outcome_at,
-            template="last night it came to “{outcome}”: what is new is not on it",
-            values={"outcome": target.last_outcome},
-            mend="docs/sysadmin.md says what to do; coffre run --now --target {target} tries again",
-        )
-    seen = target.last_opened or target.enrolled_at
-    if (now - seen).total_seconds() > target.max_unseen_s:
-        yield Gap(
-            kind="media-unseen",
-            severity=Severity.WARNING,
-            target=target.name,
-            since=seen,
-            template="the medium has not been seen for {days} days",
-            values={"days": (now - seen).days},
-            mend="bring it, then coffre run --now --target {target}",
-        )

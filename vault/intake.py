@@ -1,7 +1,8 @@
-"""Steps 2, 4 and 5 of a night, for one source: collect, inspect, snapshot.
+"""Steps 2 and 5 of a night, for one source: collect, snapshot; between them the gatekeeper.
 
 Rule 1: a source that fails is a gap of its own; the others go on.
-Rule 2: what inspection refused is set aside before anything is snapshotted.
+Rule 2: what the gatekeeper refused is set aside before anything is snapshotted, and what it let
+    pass becomes part of the habit only once it is in the landing.
 Rule 3: every run of ours is announced before it starts; what it added is its batch, and what a
     dead one left is cleared up before the next can build on it.
 Rule 4: a source whose manifest is that of its newest snapshot gets no new one.
@@ -12,27 +13,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vault.admission import budget_for, is_carried, over_budget, unlawful_in_run
 from vault.errors import CoffreError, ResticError, SourceError, SourceMissing, SourceUnreachable
-from vault.inspection.obvious import Judgement, inspect_pull
-from vault.names import printable
+from vault.finding import subject_of
+from vault.gatekeeper import Gatekeeper, Inspected
 from vault.policy import Policy
 from vault.ports import Clock, LandingRepository, Progress, Reception, Source
 from vault.records import CataloguePort, LedgerPort
 from vault.results import (
-    ManifestEntry,
     Pull,
     RepositoryFile,
     SnapshotRecord,
     SourceResult,
     SourceVerdict,
+    shown_refusals,
 )
 
 ALIENS_FACT = "aliens-before-backups"  # paths, one a line: never a run's, whatever becomes of it
 RUN_FACT = "running-backup"  # the announced run, until its batch is kept
-_SHOWN = 10  # names of things not taken that a person is shown
+_ARCHIVE = b".zip"  # what every name of a PMSI archive ends with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class NightSource:
     reception: Reception
     policy: Policy
     kept: bytes  # folder where a refused export is set aside
+    canaries: frozenset[bytes] = frozenset()  # paths below the export that nobody ever touches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,6 @@ class Collected:
     """What step 2 brought for one source: a pull, or the result it already came to."""
 
     night_source: NightSource
-    previous: tuple[ManifestEntry, ...] = ()
     pull: Pull | None = None
     result: SourceResult | None = None
 
@@ -63,15 +64,16 @@ class Intake:
     catalogue: CataloguePort
     ledger: LedgerPort
     landing: LandingRepository
+    gatekeeper: Gatekeeper
     clock: Clock
     progress: Progress
+    names_shown: bool = False  # at a terminal: elsewhere, what is said may be kept in a log
 
     # -- step 2
 
     def collect(self, source: NightSource, *, closes_at_s: float) -> Collected:
         """Bring a source's mirror up to date."""
         self.progress.step("collect", source.name)
-        previous = source.reception.manifest()
         try:
             pull = source.source.collect(
                 source.reception, closes_at_s=closes_at_s, progress=self.progress
@@ -83,30 +85,22 @@ class Intake:
         except OSError as error:
             reason = f"{error.strerror} ({error.errno})"
             return Collected(night_source=source, result=_gap(source, SourceVerdict.FAILED, reason))
-        return Collected(night_source=source, previous=previous, pull=pull)
+        return Collected(night_source=source, pull=pull)
 
     # -- steps 4 and 5
 
-    def inspect(self, collected: Collected) -> tuple[SourceVerdict | None, tuple[str, ...]]:
-        """Judge a pull; a verdict when it must not be snapshotted, and the reasons."""
+    def inspect(self, collected: Collected, *, cycle: int) -> Inspected:
+        """Judge a pull; the reasons name, for a person at a terminal only, what was not taken."""
         assert collected.pull is not None
-        source = collected.night_source
-        self.progress.step("inspect", source.name)
-        inspection = inspect_pull(collected.previous, collected.pull, source.policy)
-        shown = inspection.reasons + _shown_refusals(collected.pull)
-        if inspection.judgement is Judgement.EMPTY:
-            return SourceVerdict.EMPTY, shown
-        if inspection.judgement is Judgement.REFUSED:
-            source.reception.set_aside(collected.pull, source.kept)
-            self.ledger.append(
-                "export-refused", source=source.name, reasons=list(inspection.reasons)
-            )
-            return SourceVerdict.REFUSED, shown
-        return None, shown
+        found = self.gatekeeper.inspect(collected.night_source, collected.pull, cycle=cycle)
+        if not self.names_shown:
+            return found
+        return replace(
+            found,
+            reasons=found.reasons + shown_refusals(collected.pull.refused + collected.pull.waiting),
+        )
 
-    def snapshot(
-        self, collected: Collected, *, cycle: int, reasons: tuple[str, ...]
-    ) -> SourceResult:
+    def snapshot(self, collected: Collected, inspected: Inspected, *, cycle: int) -> SourceResult:
         """Snapshot an accepted export, unless nothing changed since its newest snapshot."""
         assert collected.pull is not None
         source, pull = collected.night_source, collected.pull
@@ -114,8 +108,10 @@ class Intake:
         newest = self.catalogue.newest_snapshot(source.name)
         total = sum(entry.size_bytes for entry in pull.entries)
         if newest is not None and newest.manifest == identity:
+            self.gatekeeper.remember(source.name, inspected, cycle=cycle)
+            self._note_pmsi(source.name, pull, cycle=newest.cycle)
             verdict = SourceVerdict.PARTIAL if pull.waiting else SourceVerdict.UNCHANGED
-            return _result(source, pull, verdict, newest.snapshot_id, reasons)
+            return _result(source, pull, verdict, newest.snapshot_id, inspected.reasons)
         self.progress.step("snapshot", source.name)
         try:
             snapshot_id = self._run_backup(
@@ -133,10 +129,27 @@ class Intake:
                 manifest=identity,
                 files=len(pull.entries),
                 bytes=total,
+                warned=bool(inspected.reasons),
             )
         )
+        self.gatekeeper.remember(source.name, inspected, cycle=cycle)
+        self._note_pmsi(source.name, pull, cycle=cycle)
         verdict = SourceVerdict.PARTIAL if pull.waiting else SourceVerdict.SAVED
-        return _result(source, pull, verdict, snapshot_id, reasons)
+        return _result(source, pull, verdict, snapshot_id, inspected.reasons)
+
+    def _note_pmsi(self, source: str, pull: Pull, *, cycle: int) -> None:
+        """Remember which PMSI archives a snapshot holds: the calendar reads no manifest.
+
+        A night that died before this is caught up by the next one, changed or not.
+        """
+        subjects = [
+            subject_of(entry.path, entry.sha256)
+            for entry in pull.entries
+            if entry.path.lower().endswith(_ARCHIVE)
+        ]
+        found = self.catalogue.findings(subjects)
+        archives = [subject for subject, kept in found if kept.finding.pmsi is not None]
+        self.catalogue.note_pmsi(source, cycle, archives)
 
     def _run_backup(
         self, source: NightSource, *, cycle: int, parent: str | None, total: int
@@ -219,12 +232,3 @@ def _result(
         snapshot_id=snapshot_id,
         reasons=reasons,
     )
-
-
-def _shown_refusals(pull: Pull) -> tuple[str, ...]:
-    """Name, for the person at the terminal, what was not taken; never kept in a record."""
-    things = pull.refused + pull.waiting
-    shown = tuple(f"{printable(thing.name)}: {thing.reason}" for thing in things[:_SHOWN])
-    if len(things) > _SHOWN:
-        shown += (f"and {len(things) - _SHOWN} more",)
-    return shown

@@ -104,12 +104,23 @@ class Policy:
     dmia_s: int  # how long it may be missing: recovery time objective
     drills: Drills
     retention: Retention
-    copies: int  # media that must hold the newest point
+    copies: int  # media that must hold a point of each source, however old
     min_disconnection: Disconnection
     max_medium_age_s: int  # how long a medium may stay unseen
     allow_empty: bool
-    max_shrink_percent: int  # of files or bytes, from one night to the next
+    max_shrink_percent: int  # of files, bytes or records, from one night to the next: warned of
     max_refusals: int  # files not taken from one pull (links, unlawful names)
+    max_deleted_percent: int = 75  # of files, bytes or records: refused
+    max_changed_percent: int = 100  # of files, whatever their formats say: refused
+    max_damaged_percent: int = 1  # of files that look encrypted or lost their format: refused
+    max_clean_age_s: int = 35 * DAY_S  # of the newest point that was taken without a warning
+    wait_s: int = 0  # how long a night waits for an export that is late
+    attack_refusals: int = 2  # refused sources that mean an attack, one of this policy among them
+
+    @property
+    def allowed_age_s(self) -> int:
+        """How old the newest offline point may be: nights without anything due do not count."""
+        return self.due.interval_s - DAY_S + self.pdma_s
 
 
 def is_due(policy: Policy, last_saved: datetime | None, now: datetime, tz: tzinfo) -> bool:

@@ -15,12 +15,16 @@ from datetime import datetime
 from typing import Protocol
 
 from vault.admission import Pins
+from vault.finding import Finding
 from vault.results import (
     AdmissionReport,
     Disconnection,
+    HookResult,
     ManifestEntry,
+    OldRead,
     Pull,
     Refusal,
+    Removed,
     RepositoryFile,
     ShutReport,
 )
@@ -54,6 +58,17 @@ class Progress(Protocol):
         ...
 
 
+class Hooks(Protocol):
+    """The executables of the site; none of them decides anything."""
+
+    def fire(self, moment: str, facts: Mapping[str, object]) -> HookResult:
+        """Run the hook of a moment, where there is one; every end of it is a value.
+
+        Only a signal that interrupts us is raised, as Interrupted, once the hook is gone.
+        """
+        ...
+
+
 class Reception(Protocol):
     """The persistent mirror of one source."""
 
@@ -69,6 +84,10 @@ class Reception(Protocol):
         The identity is the SHA-256 of the uncompressed manifest: the same entries give the same
         identity on every host.
         """
+        ...
+
+    def identity(self, pull: Pull) -> str:
+        """Give the identity that the pull's manifest would have."""
         ...
 
     def set_aside(self, pull: Pull, kept: bytes) -> None:
@@ -89,12 +108,40 @@ class Source(Protocol):
         ...
 
 
+class Examiner(Protocol):
+    """Opens the files of a reception and says what they are."""
+
+    @property
+    def tables(self) -> str:
+        """Give the identity of the format tables and inspectors in use: newer ones look again."""
+        ...
+
+    def examine(self, reception: bytes, entry: ManifestEntry) -> Finding:
+        """Examine one file under ``data/``: one pass, hashed on the way.
+
+        Raises SourceError when its content is not what the manifest says; never for its format.
+        """
+        ...
+
+    def examine_each(self, reception: bytes, entries: Sequence[ManifestEntry]) -> Iterator[Finding]:
+        """Give what ``examine`` finds in each of some files, in their order; raises as it does."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
     """What one ``restic backup`` run made."""
 
     snapshot_id: str  # the full id
     added: tuple[RepositoryFile, ...]  # what the run added to the repository, sorted by path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What a prune of the landing took away, and what it wrote."""
+
+    removed: tuple[RepositoryFile, ...]
+    written: tuple[RepositoryFile, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +220,10 @@ class Marks:
     """What a medium says of itself, read through a read-only mount; bytes, not yet believed."""
 
     identity: bytes
-    heads: tuple[tuple[int, bytes], ...]  # the newest heads, by number
+    heads: tuple[tuple[int, bytes], ...]  # the newest head, with its number
     free_bytes: int
     free_inodes: int
+    gone: tuple[RepositoryFile, ...] = ()  # of the files that enrolment wrote
 
 
 class OpenVault(Protocol):
@@ -184,8 +232,8 @@ class OpenVault(Protocol):
     medium: Medium
     touched_at_s: float  # the boot clock when the medium was first touched
 
-    def read_marks(self) -> Marks:
-        """Read identity and newest heads from the read-only mount."""
+    def read_marks(self, provisioned: Iterable[RepositoryFile] = ()) -> Marks:
+        """Read identity and newest head, and which of the files that enrolment wrote are gone."""
         ...
 
     def prepare_repository(self) -> None:
@@ -198,17 +246,36 @@ class OpenVault(Protocol):
 
     def admit(
         self,
-        batches: Iterable[Sequence[RepositoryFile]],
+        batches: Iterable[Sequence[RepositoryFile]] | None = None,
         *,
         landing: bytes,
         soft_closes_at_s: float,
         progress: Callable[[int, int], None],
+        records: Sequence[tuple[str, bytes]] = (),
+        settled: Callable[[AdmissionReport], None] = ...,
     ) -> AdmissionReport:
-        """Carry what the target lacks, batch by batch in the order given."""
+        """Carry what the target lacks of the opening's plan, or of batches, in their order.
+
+        ``settled`` gets the report when the carrying is over; then, unless the medium failed,
+        ``records`` are published in their order.
+        """
         ...
 
-    def missing(self, wanted: Iterable[RepositoryFile]) -> Sequence[RepositoryFile]:
-        """Give the files of a list that the target does not hold with their size."""
+    def read_old(
+        self,
+        files: Sequence[RepositoryFile],
+        *,
+        ends_at_s: float,
+        progress: Callable[[int, int], None],
+    ) -> OldRead:
+        """Read files of earlier openings back from the medium, in order, until ``ends_at_s``.
+
+        On the boot clock; what is wrong with them is in the report.
+        """
+        ...
+
+    def missing(self, wanted: Iterable[RepositoryFile] | None = None) -> Sequence[RepositoryFile]:
+        """Give the files that the target does not hold with their size: of a list, or the plan."""
         ...
 
     def publish(self, path: str, content: bytes) -> None:
@@ -216,11 +283,17 @@ class OpenVault(Protocol):
         ...
 
     def publish_all(self, files: Sequence[tuple[str, bytes]]) -> None:
-        """Publish small files in this order: each is synced and read back before the next."""
+        """Publish small files: all synced and read back, then named in this order and synced."""
         ...
 
     def read(self, path: str, *, limit_bytes: int) -> bytes:
         """Read one file of the target, given relative to its root."""
+        ...
+
+    def remove(
+        self, files: Iterable[RepositoryFile], *, progress: Callable[[int, int], None]
+    ) -> Removed:
+        """Take named files off; only in a maintenance opening."""
         ...
 
     def lay_view(self, names: Iterable[RepositoryFile]) -> str:
@@ -249,9 +322,19 @@ class VaultDoor(Protocol):
         ...
 
     def open(
-        self, medium: Medium, *, writing: bool, closes_at_s: float
+        self,
+        medium: Medium,
+        *,
+        writing: bool,
+        closes_at_s: float,
+        plan: Iterable[Sequence[RepositoryFile]] = (),
+        maintenance: bool = False,
     ) -> AbstractContextManager[OpenVault]:
-        """Open until ``closes_at_s`` on the boot clock, when the kernel shuts the door."""
+        """Open until ``closes_at_s`` on the boot clock, when the kernel shuts the door.
+
+        The vault side has read the ``plan`` before the medium is touched. A maintenance opening
+        can remove what it is told, and carries nothing; no other opening can remove.
+        """
         ...
 
     def shut(self, reason: str) -> ShutReport:
@@ -280,12 +363,15 @@ __all__ = [
     "Backup",
     "Clock",
     "Disconnection",
+    "Examiner",
+    "Hooks",
     "LandingRepository",
     "Marks",
     "Medium",
     "OpenVault",
     "ProductionDoor",
     "Progress",
+    "Pruned",
     "Reception",
     "SnapshotFacts",
     "Source",

@@ -27,11 +27,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.errors import ProcessError
+from vault.held_signals import RAISING, HeldSignals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import FrameType
-    from typing import Self
 
     from vault.secret import Secret
 
@@ -44,7 +43,6 @@ DRAIN_S = 1.0
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _INHERITED = ("HOME", "TZ")
-_RAISING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _PR_SET_PDEATHSIG = 1
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded now: a child between fork and exec loads nothing
@@ -127,7 +125,7 @@ def run(
         if isinstance(stdin, bytes):
             stdin = sealed(stdin)
             held.callback(os.close, stdin)
-        signals = held.enter_context(_Signals())
+        signals = held.enter_context(HeldSignals())
         receiver = _Receiver(on_line, stdout_limit_bytes)
         child = _Child(argv, signals, end_signal=end_signal, grace_s=grace_s)
         started_s = _boot_s()
@@ -147,6 +145,36 @@ def run(
         )
 
 
+def run_together(
+    argvs: Sequence[Sequence[str | bytes]],
+    *,
+    stdins: Sequence[bytes],
+    stdouts: Sequence[int],
+    timeout_s: float,
+) -> None:
+    """Run programs at the same time and wait for the end of all; none outlives this call.
+
+    Of each, standard input is bytes and standard output a file's descriptor: nobody reads while
+    they run. How a program ended is not told: its answer says whether it said all.
+    Raises as ``run`` does, and has its other conditions.
+    """
+    assert threading.current_thread() is threading.main_thread(), "run children from main"
+    closes_at_s = _boot_s() + timeout_s
+    with contextlib.ExitStack() as held:
+        signals = held.enter_context(HeldSignals())
+        children = []
+        for argv, words, answer in zip(argvs, stdins, stdouts, strict=True):
+            child = _Child(argv, signals, end_signal=signal.SIGTERM, grace_s=GRACE_S)
+            held.callback(child.end)
+            stdin = sealed(words)
+            held.callback(os.close, stdin)
+            child.start(cwd=None, env=base_environment(), stdin=stdin, stdout=answer, fds=())
+            children.append(child)
+        for child in children:
+            receiver = _Receiver(None, STDOUT_LIMIT_BYTES)
+            child.follow(receiver, closes_at_s=closes_at_s, timeout_s=timeout_s)
+
+
 def _boot_s() -> float:
     """Read the clock that counts a suspended host too."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -164,61 +192,6 @@ def _watch(popen: subprocess.Popen[bytes]) -> int:
 
 def _program(argv: Sequence[str | bytes]) -> str:
     return os.fsdecode(argv[0])
-
-
-class _Signals:
-    """Hold back the signals that interrupt us, so that they raise at chosen points only.
-
-    Blocking them would not do: another thread would take them, and Python would raise in the
-    main thread all the same, between a child's start and the moment we know of it.
-    """
-
-    def __init__(self) -> None:
-        self.fd = -1  # readable when a signal came
-        self.count = 0
-        self._waiting: list[int] = []
-        self._handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
-        self._taken: list[int] = []
-
-    def __enter__(self) -> Self:
-        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        try:
-            for number in _RAISING:
-                handler = signal.getsignal(number)
-                if callable(handler):  # neither ignored nor left to the kernel
-                    self._handlers[number] = handler
-                    self._taken.append(number)
-                    signal.signal(number, self._take)
-        except BaseException:
-            self._restore()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._restore()
-        self.deliver()
-
-    def deliver(self) -> None:
-        """Call the handlers of what came; they may raise."""
-        while self._waiting:
-            number = self._waiting.pop(0)
-            self._handlers[number](number, None)
-
-    def _take(self, number: int, _: FrameType | None) -> None:
-        self._waiting.append(number)
-        self.count += 1
-        os.eventfd_write(self.fd, 1)
-
-    def _restore(self) -> None:
-        """Put every handler back, even while one of them raises."""
-        if not self._taken:
-            os.close(self.fd)
-            return
-        number = self._taken.pop()
-        try:
-            signal.signal(number, self._handlers[number])
-        finally:
-            self._restore()
 
 
 class _Receiver:
@@ -256,7 +229,7 @@ class _Child:
     def __init__(
         self,
         argv: Sequence[str | bytes],
-        signals: _Signals,
+        signals: HeldSignals,
         *,
         end_signal: signal.Signals,
         grace_s: float,
@@ -402,7 +375,7 @@ def _die_with(parent: int) -> Callable[[], None]:
         _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:  # we died before the kernel was told
             os._exit(127)
-        for number in _RAISING:
+        for number in RAISING:
             signal.signal(number, signal.SIG_DFL)  # ignored ones would stay so through exec
 
     return prepare

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from vault.finding import Finding
 from vault.results import (
     Batch,
     CycleResult,
@@ -22,6 +23,7 @@ from vault.results import (
     SnapshotRecord,
     TargetRecord,
 )
+from vault.shape import Shape
 from vault.state import State
 
 
@@ -34,6 +36,7 @@ class AirlockRecord:
     cycle: int | None = None
     target: str | None = None
     reason: str = ""
+    closes_at: datetime | None = None  # of an opening: when the kernel shuts it at the latest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,27 @@ class Pressed:
     reason: str
     at: datetime
     login: str = ""  # login uid and SUDO_USER: who really typed, as far as the host knows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedDoor:
+    """What must be known of a vault door to shut it and to ask it."""
+
+    target: str
+    uuid: str
+    fs_type: str
+    size_bytes: int
+    serial: str
+    door: str  # as configured, canonical JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorList:
+    """Every door of the vault, so that each can be asked whatever else cannot be read."""
+
+    production: str = "{}"  # as configured, JSON; empty: none
+    shares: tuple[str, ...] = ()  # what the pulls mount
+    vault: Mapping[str, ListedDoor] = field(default_factory=dict)  # by target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +103,14 @@ class AirlockStore(Protocol):
 
     def publish(self, status: Mapping[str, object]) -> None:
         """Write ``public/status.json`` for those who are not root; no file names in it."""
+        ...
+
+    def read_doors(self) -> DoorList:
+        """Give the list of doors; empty before the first; DoorUnproven when it is damaged."""
+        ...
+
+    def write_doors(self, doors: DoorList) -> None:
+        """Replace the list of doors, durably."""
         ...
 
 
@@ -126,6 +158,48 @@ class PublishedHead:
     number: int
     sha256: str
     confirmed: bool = field(default=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFinding:
+    """A finding, and which inspectors it is of."""
+
+    tables: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A person's word that a refused export may pass."""
+
+    by: str
+    reason: str
+    at: datetime
+    login: str  # login uid and SUDO_USER: who really typed, as far as the host knows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedExport:
+    """The newest export of a source that inspection refused."""
+
+    source: str
+    identity: str  # of its manifest, as it was pulled
+    cycle: int
+    at: datetime
+    reasons: tuple[str, ...]
+    attack_at: int  # refused sources that mean an attack, this one among them; 0: it never does
+    accepted: Acceptance | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldExport:
+    """A PMSI archive that some snapshot of ours holds, whatever became of it at the source."""
+
+    source: str
+    subject: str  # as that of its finding
+    first_cycle: int  # the first cycle whose snapshot holds it
+    newest_cycle: int
+    seen_at: datetime  # when the snapshot of the first cycle was taken
 
 
 class CataloguePort(Protocol):
@@ -187,6 +261,42 @@ class CataloguePort(Protocol):
         """Give a manifest by its identity."""
         ...
 
+    def put_findings(self, tables: str, found: Mapping[str, Finding]) -> None:
+        """Keep findings by subject."""
+        ...
+
+    def findings(self, subjects: Iterable[str]) -> Iterator[tuple[str, KeptFinding]]:
+        """Give what is kept of these subjects, in no order."""
+        ...
+
+    def put_shape(self, source: str, cycle: int, shape: Shape) -> None:
+        """Keep the shape of an accepted export."""
+        ...
+
+    def shapes(self, source: str, limit: int) -> Sequence[Shape]:
+        """Give the newest accepted shapes, oldest first."""
+        ...
+
+    def put_refused(self, refused: RefusedExport) -> None:
+        """Keep what was refused of a source, in place of what was refused before."""
+        ...
+
+    def refused(self, source: str) -> RefusedExport | None:
+        """Give the refused export of a source."""
+        ...
+
+    def all_refused(self) -> Sequence[RefusedExport]:
+        """Give the refused exports of all sources, by name."""
+        ...
+
+    def clear_refused(self, source: str) -> None:
+        """Forget the refused export of a source."""
+        ...
+
+    def note_pmsi(self, source: str, cycle: int, subjects: Iterable[str]) -> None:
+        """Say that the snapshot of a cycle holds these PMSI archives; idempotent."""
+        ...
+
     def add_batch(self, cycle: int, source: str, files: Sequence[RepositoryFile]) -> Batch:
         """Keep what one run added; assigns the number."""
         ...
@@ -205,6 +315,14 @@ class CataloguePort(Protocol):
 
     def landing_list(self, cycle: int) -> Iterator[RepositoryFile]:
         """Give the landing's list of a cycle, sorted by path."""
+        ...
+
+    def listed_cycles(self, *, before: int) -> Sequence[int]:
+        """Give the cycles before one whose landing list is kept, newest first."""
+        ...
+
+    def first_cycle(self, files: Iterable[RepositoryFile]) -> int:
+        """Give the first cycle in which one of these files came into the landing."""
         ...
 
     def add_target(self, record: TargetRecord) -> None:
@@ -261,6 +379,10 @@ class CataloguePort(Protocol):
 
     def holds(self, target: str) -> Mapping[int, Hold]:
         """Give what a target holds, by cycle."""
+        ...
+
+    def last_whole(self) -> Mapping[str, datetime]:
+        """Give, for each target in use, when it last held a whole night as its door shut."""
         ...
 
     def measured_rate(self, target: str) -> float | None:

@@ -16,41 +16,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from vault.airlock import Airlock, Opening
-from vault.carrying import Carrier
+from vault.airlock import Airlock, Opened, Opening
+from vault.believing import Believer
 from vault.errors import DestinationNotEmpty, NothingToRestore, RestoreError
+from vault.moments import Moments
 from vault.names import printable
 from vault.ports import Clock, OpenVault, Progress
 from vault.records import CataloguePort, LedgerPort
-from vault.results import Exposure, ManifestEntry, Refusal, RepositoryFile, SnapshotRecord
+from vault.results import (
+    Comparison,
+    Exposure,
+    ManifestEntry,
+    Refusal,
+    SnapshotRecord,
+)
 
 LANDING = "landing"
 _OPEN_S = 12 * 3600.0  # a restore may read a whole disk; the kernel shuts the door then
 _WORK = b".coffre-restore"
-
-
-class Comparing(Protocol):
-    """Compares a restored tree with manifest entries."""
-
-    @property
-    def files(self) -> int:
-        """Files of the manifest that were restored."""
-        ...
-
-    @property
-    def bytes(self) -> int:
-        """Their size."""
-        ...
-
-    @property
-    def mismatches(self) -> tuple[Refusal, ...]:
-        """What differs."""
-        ...
 
 
 class RestoreEngine(Protocol):
@@ -95,21 +83,31 @@ class Restored:
 
 
 @dataclass(slots=True, kw_only=True)
+class Viewed:
+    """A target that stands open read-only, with the view of a cycle laid over it."""
+
+    opened: Opened
+    view: str  # where restic reads it
+    points: Sequence[SnapshotRecord]  # the candidates that it holds whole, newest first
+
+
+@dataclass(slots=True, kw_only=True)
 class Restorer:
     """Restores exports."""
 
     airlock: Airlock
-    carrier: Carrier
+    believer: Believer
     catalogue: CataloguePort
     ledger: LedgerPort
     engine: RestoreEngine
-    compare: Callable[[bytes, Sequence[ManifestEntry]], Comparing]
+    compare: Callable[[bytes, Sequence[ManifestEntry]], Comparison]
     clock: Clock
     progress: Progress
+    moments: Moments
 
     def restore(self, wish: Wish) -> Restored:
         """Restore and compare; the result lists what differs."""
-        candidates = self.candidates(wish)
+        candidates = self.restorable(wish)
         began_s = self.clock.boot_s()
         with _empty_folder(wish.to) as work:
             if wish.origin == LANDING:
@@ -153,12 +151,54 @@ class Restorer:
             and (wish.at is None or snapshot.taken_at <= wish.at)
         ]
         if not found:
+            if wish.cycle is None and wish.at is None:
+                raise NothingToRestore(
+                    "there is no snapshot of {source} yet",
+                    source=wish.source,
+                    hint="why did no night take it? coffre gaps",
+                )
             raise NothingToRestore(
                 "no snapshot of {source} is as old as that",
                 source=wish.source,
                 hint="what does coffre ls {source} --all show?",
             )
         return found[::-1]
+
+    def restorable(self, wish: Wish) -> list[SnapshotRecord]:
+        """Give the candidates that the origin may have; NothingToRestore.
+
+        The newest that answers the wish is what is meant: where the landing let go of it, an
+        older one is no answer, and the media that hold it are named.
+        """
+        found = self.candidates(wish)
+        if wish.origin != LANDING:
+            return found
+        wanted = found[0]
+        if wanted.forgotten_at is not None:
+            media = [record.name for record in self.catalogue.targets()]
+            holding = [name for name in media if self._holding(name, wanted, None)]
+            raise NothingToRestore(
+                "the landing let go of night {cycle} of {source} on {day}",
+                cycle=wanted.cycle,
+                source=wish.source,
+                day=wanted.forgotten_at.isoformat(timespec="seconds"),
+                hint="add --from TARGET; it is held by: {media}"
+                if holding
+                else "no medium in use holds it; what does coffre ls {source} --all show?",
+                media=", ".join(holding),
+            )
+        return [point for point in found if point.forgotten_at is None]
+
+    def _holding(self, target: str, point: SnapshotRecord, limit: int | None) -> list[int]:
+        """Give the nights a target holds, in part at least, whose lists name a point."""
+        last = point.forgotten_after
+        return [
+            night
+            for night in self.catalogue.holds(target)
+            if point.cycle <= night
+            and (limit is None or night <= limit)
+            and (last is None or night <= last)
+        ]
 
     def entries(self, snapshot: SnapshotRecord, paths: Sequence[bytes]) -> list[ManifestEntry]:
         """Give the manifest's entries at or below the paths; all when none is given."""
@@ -190,6 +230,28 @@ class Restorer:
     def _from_target(
         self, wish: Wish, candidates: Sequence[SnapshotRecord], work: bytes
     ) -> tuple[SnapshotRecord, list[ManifestEntry], Exposure | None]:
+        with self.view_open(wish, candidates, purpose="restore") as viewed:
+            snapshot = viewed.points[0]
+            wanted = self._wanted(snapshot, wish)
+            self.progress.step("restore", wish.source)
+            self.engine.from_view(
+                viewed.opened.vault, viewed.view, snapshot.snapshot_id, work, _includes(wish)
+            )
+        return snapshot, wanted, viewed.opened.exposure
+
+    @contextlib.contextmanager
+    def view_open(
+        self,
+        wish: Wish,
+        candidates: Sequence[SnapshotRecord],
+        *,
+        purpose: str,
+        seconds: float = _OPEN_S,
+    ) -> Iterator[Viewed]:
+        """Hold a target open read-only, its marks believed, with the view of a held cycle laid.
+
+        NothingToRestore when the target is none, or holds no whole copy of a candidate.
+        """
         target = self.catalogue.target(wish.origin)
         if target is None:
             raise NothingToRestore(
@@ -197,56 +259,71 @@ class Restorer:
                 origin=wish.origin,
                 hint="which ones does coffre target list show?",
             )
-        cycle = self._view_cycle(wish)
-        medium = self.airlock.doors[wish.origin].find()
-        opening = Opening(
-            target=wish.origin,
-            medium=medium,
-            purpose="restore",
-            writing=False,
-            closes_at_s=self.clock.boot_s() + _OPEN_S,
-        )
-        self.progress.step("open", wish.origin)
-        with self.airlock.vault_open(opening) as opened:
-            self.carrier.believe(target, medium, opened.vault.read_marks())
-            snapshot = self._held(opened.vault, candidates, cycle)
-            wanted = self._wanted(snapshot, wish)
-            view = opened.vault.lay_view(self.catalogue.landing_list(cycle))
-            self.progress.step("restore", wish.source)
-            self.engine.from_view(opened.vault, view, snapshot.snapshot_id, work, _includes(wish))
-        return snapshot, wanted, opened.exposure
-
-    def _view_cycle(self, wish: Wish) -> int:
-        holds = self.catalogue.holds(wish.origin)
-        cycles = [n for n in holds if wish.cycle is None or n <= wish.cycle]
-        if not cycles:
-            raise NothingToRestore(
-                "{origin} holds no cycle as old as that",
-                origin=wish.origin,
-                hint="what does coffre target list show for it?",
+        cycle = self._view_cycle(wish, candidates)
+        with self.moments.at_door(wish.origin, purpose) as find:
+            medium = find()
+            opening = Opening(
+                target=wish.origin,
+                medium=medium,
+                purpose=purpose,
+                writing=False,
+                closes_at_s=self.clock.boot_s() + seconds,
             )
-        return max(cycles)
+            self.progress.step("open", wish.origin)
+            with self.airlock.vault_open(opening) as opened:
+                self.believer.believe(target, medium, opened.vault.read_marks())
+                points = self._held(opened.vault, candidates, cycle)
+                view = opened.vault.lay_view(self.catalogue.landing_list(cycle))
+                yield Viewed(opened=opened, view=view, points=points)
+
+    def _view_cycle(self, wish: Wish, candidates: Sequence[SnapshotRecord]) -> int:
+        """Choose the newest held night whose list names the newest candidate that any does."""
+        for point in candidates:
+            if nights := self._holding(wish.origin, point, wish.cycle):
+                return max(nights)
+        raise NothingToRestore(
+            "{origin} holds no cycle as old as that",
+            origin=wish.origin,
+            hint="what does coffre target list show for it?",
+        )
 
     def _held(
         self, vault: OpenVault, candidates: Sequence[SnapshotRecord], cycle: int
-    ) -> SnapshotRecord:
-        """Give the newest candidate of which the target holds every batch up to its own."""
-        upto: list[RepositoryFile] = []
-        last: dict[str, int] = {}
-        for batch in self.catalogue.batches():
-            upto += batch.files
-            last |= {file.name: len(upto) for file in batch.files if _is_snapshot(file)}
-        missing = {file.path for file in vault.missing(sorted(upto, key=lambda f: f.path))}
-        for snapshot in candidates:
-            end = last.get(snapshot.snapshot_id)
-            if snapshot.cycle > cycle or end is None:
-                continue
-            if not any(file.path in missing for file in upto[:end]):
-                return snapshot
-        raise NothingToRestore(
-            "the target holds no whole copy of that source yet",
-            hint="is its first copy still going on? coffre status tells what is left",
-        )
+    ) -> list[SnapshotRecord]:
+        """Give the candidates that the night's list names and the target holds whole.
+
+        Where a file of the list is missing, whole is what stands before it in the order of the
+        batches; a file that belongs to none, since the landing let go of it, may be of any.
+        """
+        named = {file.path: file for file in self.catalogue.landing_list(cycle)}
+        missing = {file.path for file in vault.missing(named.values())}
+        whole = set(named)
+        if missing:
+            whole = self._before_missing(named, missing)
+        held = [
+            snapshot
+            for snapshot in candidates
+            if snapshot.cycle <= cycle and f"snapshots/{snapshot.snapshot_id}" in whole
+        ]
+        if not held:
+            raise NothingToRestore(
+                "the target holds no whole copy of that source yet",
+                hint="is its first copy still going on? coffre status tells what is left",
+            )
+        return held
+
+    def _before_missing(self, named: Collection[str], missing: set[str]) -> set[str]:
+        """Give what stands before the first missing file, in the order files are carried."""
+        carried = [
+            file.path
+            for batch in self.catalogue.batches()
+            for file in batch.files
+            if file.path in named
+        ]
+        if not missing <= set(carried):
+            return set()
+        first = next(n for n, path in enumerate(carried) if path in missing)
+        return set(carried[:first])
 
     def _record(self, restored: Restored, wish: Wish) -> None:
         self.ledger.append(
@@ -262,10 +339,6 @@ class Restorer:
             login=wish.login,
             duration_s=round(restored.duration_s, 3),
         )
-
-
-def _is_snapshot(file: RepositoryFile) -> bool:
-    return file.path.startswith("snapshots/")
 
 
 def _includes(wish: Wish) -> list[bytes]:

@@ -12,21 +12,12 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-from vault.results import ManifestEntry, Refusal
+from vault.fiche import Metadata
+from vault.results import Comparison, ManifestEntry, Refusal
 
 _CHUNK = 4 << 20
 _THREADS = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """What a restored tree came to."""
-
-    files: int
-    bytes: int
-    mismatches: tuple[Refusal, ...]
 
 
 def compare(folder: bytes, entries: Sequence[ManifestEntry]) -> Comparison:
@@ -84,3 +75,15 @@ def _walk(folder: bytes) -> Iterator[bytes]:
                     pending.append(path)
                 else:
                     yield path
+
+
+def read_metadata(folder: bytes, entries: Sequence[ManifestEntry]) -> Metadata:
+    """Compare what else than bytes a manifest has with what restic put on the files."""
+    found = Metadata()
+    for entry in entries:
+        try:
+            facts = os.stat(os.path.join(folder, entry.path), follow_symlinks=False)
+        except OSError:
+            continue  # not restored: told where bytes are compared
+        found.see(entry, mtime_ns=facts.st_mtime_ns, uid=facts.st_uid, mode=facts.st_mode)
+    return found

@@ -7,11 +7,15 @@ Rule 3: sizes are bytes, durations seconds, times aware UTC, hashes lower-case h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from vault.errors import ExitCode
+from vault.names import printable
+
+_SHOWN = 10  # things that a person is shown by name
 
 
 class VaultStatus(StrEnum):
@@ -129,6 +133,14 @@ class Refusal:
     reason: str
 
 
+def shown_refusals(things: Sequence[Refusal]) -> tuple[str, ...]:
+    """Name the first few things with their reasons, and say how many more there are."""
+    shown = tuple(f"{printable(thing.name)}: {thing.reason}" for thing in things[:_SHOWN])
+    if (more := len(things) - _SHOWN) > 0:
+        shown += (f"and {more} more",)
+    return shown
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
     """What one collection brought into a reception."""
@@ -169,6 +181,15 @@ class RepositoryFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A restored tree against the manifest: what of it came back, and what differs."""
+
+    files: int
+    bytes: int
+    mismatches: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What one of our own ``restic backup`` runs added to the landing."""
 
@@ -176,6 +197,16 @@ class Batch:
     cycle: int
     source: str
     files: tuple[RepositoryFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What a maintenance opening took off a target."""
+
+    removed: int
+    removed_bytes: int
+    absent: int  # gone already
+    refused: tuple[str, ...]  # something else stands under the name, and stays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +231,17 @@ class AdmissionReport:
     def is_complete(self) -> bool:
         """Whether every file of the plan is on the target now."""
         return not (self.refused or self.corrupt or self.left_files or self.failure)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldRead:
+    """What one opening read back of what had crossed in earlier ones."""
+
+    files: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    corrupt: tuple[Refusal, ...] = ()  # gone, unreadable, or not what their names say
+    first_unproven: int = 0  # of the list that was given, the first not read whole and sound
 
 
 class DoorProof(StrEnum):
@@ -252,6 +294,40 @@ class TargetResult:
     left_bytes: int = 0
     nights_left: int | None = None
     reasons: tuple[str, ...] = ()
+    old_files: int = 0  # of earlier openings, read back: told, not stored with the cycle
+    old_bytes: int = 0
+    old_s: float = 0.0  # part of the exposure
+
+
+class HookOutcome(StrEnum):
+    """How a hook fared."""
+
+    RAN = "ran"
+    ABSENT = "absent"  # the site has none for this moment
+    SKIPPED = "skipped"  # not looked for: the red button is pressed, or a door may be open
+    REFUSED = "refused"  # somebody else may write it, or it cannot be run
+    FAILED = "failed"
+    TIMED_OUT = "timed-out"
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the ledger is told: something of the site's was run, or refused."""
+        return self not in (HookOutcome.ABSENT, HookOutcome.SKIPPED)
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether the site has a hook and it did not do its work."""
+        return self.is_told and self is not HookOutcome.RAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookResult:
+    """One moment of a night, and what became of its hook."""
+
+    moment: str
+    outcome: HookOutcome
+    detail: str = ""
+    duration_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +344,7 @@ class CycleResult:
     aliens: tuple[Refusal, ...] = ()  # found in the landing, not made by us, not carried
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    hooks: tuple[HookResult, ...] = ()  # told, not stored with the cycle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +359,9 @@ class SnapshotRecord:
     files: int
     bytes: int
     tree: str = ""
+    forgotten_at: datetime | None = None  # when the landing let go of it
+    forgotten_after: int | None = None  # the last cycle whose list may name it
+    warned: bool = False  # inspection took it, and had something to say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

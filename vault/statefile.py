@@ -3,11 +3,14 @@
     state/lock            flock: one cycle, ceremony or opening at a time
     state/airlock.json    the last committed state
     state/secured.json    there while the red button is pressed
-    state/public/         0750 for the state group: status.json, read without root
+    state/doors.json      every door, as it must be known to shut it and to ask it
+    state/public/         0750 for the state group: status.json, pmsi.json and reports/, read
+                          without root
 
 Rule 1: a file is written aside, synced, renamed, and its folder synced: a reader sees the old or
     the new, after a power cut too.
-Rule 2: nothing here needs a database, a ledger or a report; shutting waits for none of them.
+Rule 2: nothing here needs a database, a ledger, a configuration or a report; shutting waits for
+    none of them.
 Rule 3: nothing in ``public/`` names a file of an export.
 """
 
@@ -18,24 +21,28 @@ import fcntl
 import grp
 import json
 import os
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from vault.errors import ConfigError, LockHeld
-from vault.records import AirlockRecord, Pressed
+from vault.errors import ConfigError, DoorUnproven, LockHeld
+from vault.records import AirlockRecord, DoorList, ListedDoor, Pressed
 from vault.state import State, status_of
+from vault.whole_file import sync_folder, write_json, write_whole
 
 AIRLOCK = "airlock.json"
 SECURED = "secured.json"
+DOORS = "doors.json"
 LOCK = "lock"
 PUBLIC = "public"
 STATUS = "status.json"
-_UNREADABLE = (OSError, ValueError, KeyError)  # torn, foreign, or on a disk that fails
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # torn, foreign, or on a disk that fails
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 _PUBLIC_FOLDER_MODE = 0o750
 _PUBLIC_FILE_MODE = 0o640
+_LOOK_EVERY_S = 0.1  # for the lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +68,12 @@ class StateFolder:
             "cycle": record.cycle,
             "target": record.target,
             "reason": record.reason,
+            "closes_at": record.closes_at.isoformat() if record.closes_at else None,
         }
         write_json(os.path.join(self.folder, AIRLOCK), document)
-        self._tell_public(record.state)
+        self.tell_public(record.state)
 
-    def _tell_public(self, state: State) -> None:
+    def tell_public(self, state: State) -> None:
         """Keep the public status true while a night runs; never in the way of the state itself."""
         path = os.path.join(self.folder, PUBLIC, STATUS)
         with contextlib.suppress(OSError, ValueError, ConfigError):
@@ -100,15 +108,48 @@ class StateFolder:
         """Take the red button's record away, durably."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.folder, SECURED))
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
+
+    def read_doors(self) -> DoorList:
+        """Give the list of doors; empty before the first; DoorUnproven when it is damaged."""
+        try:
+            document = _read_json(os.path.join(self.folder, DOORS))
+            return DoorList() if document is None else _door_list(document)
+        except _UNREADABLE as error:
+            raise DoorUnproven(
+                "the list of doors cannot be read: {reason}",
+                reason=type(error).__name__,
+                hint="is the disk of the vault host failing?",
+            ) from None
+
+    def write_doors(self, doors: DoorList) -> None:
+        """Replace the list of doors, durably."""
+        write_json(os.path.join(self.folder, DOORS), asdict(doors))
 
     def publish(self, status: Mapping[str, object]) -> None:
         """Write ``public/status.json``, readable by the state group."""
-        public = os.path.join(self.folder, PUBLIC)
-        os.makedirs(public, exist_ok=True)
-        self._open_to_group(public, _PUBLIC_FOLDER_MODE)
-        path = os.path.join(public, STATUS)
-        write_json(path, dict(status), mode=_PUBLIC_FILE_MODE, group=self._gid())
+        self.publish_document(STATUS, status)
+
+    def publish_document(self, name: str, members: Mapping[str, object]) -> None:
+        """Write a JSON file below ``public/``, readable by the state group."""
+        write_json(
+            self._public_path(name), dict(members), mode=_PUBLIC_FILE_MODE, group=self._gid()
+        )
+
+    def publish_text(self, name: str, text: str) -> None:
+        """Write a text below ``public/``, readable by the state group."""
+        write_whole(
+            self._public_path(name), text.encode(), mode=_PUBLIC_FILE_MODE, group=self._gid()
+        )
+
+    def _public_path(self, name: str) -> str:
+        """Give the path of a public file; its folders are made and opened to the group."""
+        folder = os.path.join(self.folder, PUBLIC)
+        for part in ("", *name.split("/")[:-1]):
+            folder = os.path.join(folder, part) if part else folder
+            os.makedirs(folder, exist_ok=True)
+            self._open_to_group(folder, _PUBLIC_FOLDER_MODE)
+        return os.path.join(folder, name.rpartition("/")[2])
 
     def _open_to_group(self, path: str, mode: int) -> None:
         gid = self._gid()
@@ -128,34 +169,60 @@ class StateFolder:
                 hint="is it to be made? addgroup --system {group}",
             ) from None
 
-    def lock(self) -> VaultLock:
-        """Give the lock, not yet taken."""
-        return VaultLock(os.path.join(self.folder, LOCK))
+    def lock(self, *, for_s: float = 0.0, patience_s: float = 0.0) -> VaultLock:
+        """Give the lock, not yet taken.
+
+        ``for_s`` says that it will be held no longer, which others may wait for when their own
+        ``patience_s`` is as long.
+        """
+        return VaultLock(os.path.join(self.folder, LOCK), for_s=for_s, patience_s=patience_s)
 
 
 class VaultLock:
     """One cycle, ceremony or opening at a time on this host; the kernel lets go at our death."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, for_s: float = 0.0, patience_s: float = 0.0) -> None:
         self._path = path
+        self._for_s = for_s
+        self._patience_s = patience_s
         self._fd = -1
 
     def take(self) -> None:
-        """Take the lock or raise LockHeld with the holder's process id."""
+        """Take the lock or raise LockHeld with the holder's process id.
+
+        A holder that said how long is waited for, up to our patience.
+        """
+        gives_up_at = time.monotonic() + self._patience_s
+        while not self._try():
+            pid, for_s = self._held_by()
+            if not 0 < for_s <= self._patience_s or time.monotonic() >= gives_up_at:
+                raise LockHeld(
+                    "another coffre is at work on this vault, process {holder}",
+                    holder=pid or "?",
+                    hint="is it last night's run? coffre status tells; coffre secure stops it",
+                ) from None
+            time.sleep(_LOOK_EVERY_S)
+
+    def _try(self) -> bool:
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "?"
             os.close(fd)
-            raise LockHeld(
-                "another coffre is at work on this vault, process {holder}",
-                holder=holder,
-                hint="is it last night's run? coffre status tells; coffre secure stops it",
-            ) from None
+            return False
         os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(fd, f"{os.getpid()} {self._for_s:g}\n".encode(), 0)
         self._fd = fd
+        return True
+
+    def _held_by(self) -> tuple[int, float]:
+        """Give the holder's process id, 0 when it cannot be read, and how long it said."""
+        try:
+            with open(self._path, "rb") as file:
+                words = file.read(64).decode("ascii", "replace").split()
+            return int(words[0]), float(words[1]) if words[1:] else 0.0
+        except (OSError, ValueError, IndexError):
+            return 0, 0.0
 
     def holder(self) -> int | None:
         """Give the process id of who holds the lock; None when nobody does."""
@@ -166,8 +233,7 @@ class VaultLock:
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            text = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
-            return int(text) if text.isdigit() else 0
+            return self._held_by()[0]
         finally:
             os.close(fd)
         return None
@@ -186,34 +252,6 @@ class VaultLock:
         self.let_go()
 
 
-def write_json(
-    path: str,
-    document: Mapping[str, object],
-    *,
-    mode: int = 0o600,
-    group: int | None = None,
-    is_durable: bool = True,
-) -> None:
-    """Replace a small JSON file whole; ``mode`` is set before the content has a name."""
-    content = json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
-    aside = f"{path}.new"
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        if group is not None:
-            os.fchown(fd, -1, group)
-        os.fchmod(fd, mode)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
-        if is_durable:
-            os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(aside, path)
-    if is_durable:
-        _sync_folder(os.path.dirname(path))
-
-
 def _airlock_record(document: Mapping[str, object]) -> AirlockRecord:
     return AirlockRecord(
         state=State(str(document["state"])),
@@ -221,6 +259,29 @@ def _airlock_record(document: Mapping[str, object]) -> AirlockRecord:
         cycle=document.get("cycle"),  # type: ignore[arg-type]
         target=document.get("target"),  # type: ignore[arg-type]
         reason=str(document.get("reason", "")),
+        closes_at=_instant(closes) if (closes := document.get("closes_at")) else None,
+    )
+
+
+def _door_list(document: Mapping[str, object]) -> DoorList:
+    vault, shares = document["vault"], document["shares"]
+    if not isinstance(vault, dict) or not isinstance(shares, list):
+        raise ValueError(DOORS)
+    return DoorList(
+        production=str(document["production"]),
+        shares=tuple(map(str, shares)),
+        vault={name: _listed_door(entry) for name, entry in vault.items()},
+    )
+
+
+def _listed_door(entry: Mapping[str, object]) -> ListedDoor:
+    return ListedDoor(
+        target=str(entry["target"]),
+        uuid=str(entry["uuid"]),
+        fs_type=str(entry["fs_type"]),
+        size_bytes=int(str(entry["size_bytes"])),
+        serial=str(entry["serial"]),
+        door=str(entry["door"]),
     )
 
 
@@ -249,11 +310,3 @@ def _read_json(path: str) -> dict[str, object] | None:
     if not isinstance(document, dict):
         raise ValueError(path)
     return document
-
-
-def _sync_folder(folder: str) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -48,6 +48,7 @@ def judge(
     sources: Sequence[SourceResult],
     targets: Sequence[TargetResult],
     landing_refused: bool = False,
+    attack: bool = False,
     interrupted: bool = False,
     secured: bool = False,
     failed: bool = False,
@@ -65,12 +66,11 @@ def judge(
         found.add(CycleVerdict.FAILED)
     if incomplete:
         found.add(CycleVerdict.INCOMPLETE)
-    if landing_refused:
+    if landing_refused or attack:
         found.add(CycleVerdict.REFUSED)
     else:
-        found |= _of_sources(
-            sources
-        )  # with a refused landing, what was not snapshotted is its doing
+        # After a refusal of the whole night, what was not snapshotted is its doing.
+        found |= _of_sources(sources)
     found |= _of_targets(targets)
     return worst(found)
 
@@ -105,7 +105,9 @@ def _of_targets(targets: Sequence[TargetResult]) -> set[CycleVerdict]:
     if refused:
         found.add(CycleVerdict.REFUSED if refused == len(outcomes) else CycleVerdict.INCOMPLETE)
     if absent:
-        found.add(CycleVerdict.MEDIA_ABSENT if absent == len(outcomes) else CycleVerdict.INCOMPLETE)
+        # Another medium of its set in its place, which was not opened, does not make up for it.
+        none_here = absent + outcomes.count(TargetOutcome.NOT_OPENED) == len(outcomes)
+        found.add(CycleVerdict.MEDIA_ABSENT if none_here else CycleVerdict.INCOMPLETE)
     if refused and absent and refused + absent == len(outcomes):
         found.add(CycleVerdict.REFUSED)
     return found

@@ -56,6 +56,18 @@ def next_opening(window: Window, now: datetime, tz: tzinfo) -> datetime:
     return min(start for start in starts if start > now)
 
 
+def longest_wait_s(window: Window) -> int:
+    """Give the longest time from one start to the end of the next, in real seconds.
+
+    The hour that a day gains when the clocks go back is in it.
+    """
+    days = sorted(window.days)
+    waits = [
+        (after - day - 1) % 7 + 1 for day, after in zip(days, [*days[1:], days[0]], strict=True)
+    ]
+    return max(waits) * 86_400 + 3600 + window.for_s
+
+
 def soft_deadline(
     closes_at_s: float, *, largest_left_bytes: int, bytes_per_s: float | None
 ) -> float:
@@ -92,6 +104,7 @@ __all__ = [
     "WEEKDAYS",
     "Window",
     "closes_at",
+    "longest_wait_s",
     "next_opening",
     "parse_duration",
     "soft_deadline",

@@ -82,6 +82,10 @@ def saved(name, verdict=SourceVerdict.SAVED):
     return (SourceResult(name=name, verdict=verdict),)
 
 
+def met(name, outcome=TargetOutcome.ADMITTED):
+    return (TargetResult(name=name, outcome=outcome),)
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(result=results)
 def test_a_cycle_comes_back_as_it_ended(catalogue, result):
@@ -174,6 +178,28 @@ def test_a_source_was_seen_when_it_was_saved_or_found_unchanged(catalogue):
     catalogue.begin_cycle(NOW, forced=False)
     assert catalogue.last_seen("a") == NOW + timedelta(hours=2)
     assert catalogue.last_seen("b") == NOW + timedelta(hours=3)
+
+
+def test_a_night_for_others_says_nothing_new_of_a_source_or_of_a_medium(catalogue):
+    """What was told stands until the source is due again, or the medium is met again."""
+    source, target = SourceVerdict, TargetOutcome
+    nights = [
+        (saved("a", source.MISSING) + saved("b"), met("x", target.FULL) + met("y")),
+        (saved("a", source.NOT_DUE) + saved("b"), met("x", target.NOT_OPENED)),
+        (saved("b", source.EMPTY), met("x", target.MEDIA_ABSENT) + met("y", target.NOTHING_NEW)),
+    ]
+    for hours, (sources, targets) in enumerate(nights, start=1):
+        number = catalogue.begin_cycle(NOW, forced=False)
+        catalogue.end_cycle(ended(number, hours=hours, sources=sources, targets=targets))
+    after = [NOW + timedelta(hours=hours) for hours in range(4)]
+    assert catalogue.newest_verdicts(["a", "b", "c"]) == {
+        "a": (source.MISSING, after[1]),
+        "b": (source.EMPTY, after[3]),
+    }
+    assert catalogue.newest_outcomes(["x", "y", "z"]) == {
+        "x": (target.FULL, after[1]),
+        "y": (target.NOTHING_NEW, after[3]),
+    }
 
 
 def test_facts_are_set_over(catalogue):

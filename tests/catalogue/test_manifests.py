@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 from vault.catalogue import manifests, packing
 from vault.errors import CatalogueError
-from vault.results import ManifestEntry, SnapshotRecord
+from vault.results import (
+    ManifestEntry,
+    SnapshotRecord,
+)
 
 NOW = datetime(2026, 3, 1, 1, tzinfo=UTC)
 FRESH = itertools.count()  # examples of one test share a catalogue
@@ -175,7 +178,7 @@ def test_an_entry_that_no_file_system_has_is_refused(catalogue, odd):
     assert not catalogue.has_manifest(digest("x"))
 
 
-def snapshot(source, number, cycle):
+def snapshot(source, number, cycle, *, warned=False):
     return SnapshotRecord(
         source=source,
         snapshot_id=digest(f"{source} {number}"),
@@ -185,7 +188,22 @@ def snapshot(source, number, cycle):
         files=3,
         bytes=2**40,
         tree=digest("tree") if number % 2 else "",
+        warned=warned,
     )
+
+
+def test_a_clean_point_is_one_that_inspection_took_without_a_warning(catalogue):
+    """A later night that finds a warned point unchanged does not clean it; no death spoils one."""
+    points = []
+    for number, warned in enumerate((False, True, True), start=1):
+        points.append(
+            snapshot("a", number, catalogue.begin_cycle(NOW, forced=False), warned=warned)
+        )
+        catalogue.record_snapshot(points[-1])  # and no cycle ends
+        assert catalogue.clean_points() == {"a": points[0]}
+    taken = [point.taken_at for point in points]
+    assert catalogue.first_taken_after([0, 1, 3]) == {0: taken[0], 1: taken[1]}
+    assert catalogue.first_taken_after([]) == {}
 
 
 def test_snapshots_come_back_oldest_first_and_the_newest_by_cycle(catalogue):

@@ -7,19 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vault.catalogue import Catalogue, LastAdmission
+from vault.catalogue import Catalogue
 from vault.errors import CatalogueError
 from vault.records import Hold, PublishedHead
 from vault.results import (
-    CycleResult,
-    CycleVerdict,
     Disconnection,
     DoorProof,
     Exposure,
     ShutReport,
-    TargetOutcome,
-    TargetResult,
-    VaultStatus,
 )
 
 NOW = datetime(2026, 3, 1, 1, 0, 0, 123456, tzinfo=UTC)
@@ -64,15 +59,12 @@ def test_a_new_medium_under_an_old_name_has_held_nothing(catalogue, disk, cycle)
     catalogue.record_head("disk-a", 4, A, confirmed=True)
     catalogue.set_holds("disk-a", cycle, complete=True, at=NOW)
     catalogue.set_measured_rate("disk-a", 1e8)
-    catalogue.end_cycle(carried(cycle, TargetOutcome.ADMITTED, hours=1))
     catalogue.retire_target("disk-a", NOW)
     later = NOW + timedelta(days=1)
     catalogue.add_target(replace(disk, target_id="cd" * 32, enrolled_at=later))
     assert catalogue.newest_head("disk-a") is None
     assert catalogue.holds("disk-a") == {}
-    assert catalogue.newest_held("disk-a") is None
     assert catalogue.measured_rate("disk-a") is None
-    assert catalogue.last_admitted("disk-a") is None
 
 
 def test_a_target_id_is_never_enrolled_twice(catalogue, disk):
@@ -141,42 +133,15 @@ def test_82_a_confirmed_head_never_takes_another_hash(catalogue, disk):
 
 
 def test_what_a_target_holds_is_the_newest_word_on_each_cycle(catalogue, disk):
-    """Partial first, complete after; the newest held is the newest complete."""
+    """Partial first, complete after."""
     catalogue.set_holds("disk-a", 1, complete=True, at=NOW)
     catalogue.set_holds("disk-a", 2, complete=False, at=NOW)
-    assert catalogue.newest_held("disk-a") == 1
     later = NOW + timedelta(days=1)
     catalogue.set_holds("disk-a", 2, complete=True, at=later)
     assert catalogue.holds("disk-a") == {
         1: Hold(complete=True, at=NOW),
         2: Hold(complete=True, at=later),
     }
-    assert catalogue.newest_held("disk-a") == 2
-    catalogue.set_holds("disk-a", 2, complete=False, at=later)
-    assert catalogue.newest_held("disk-a") == 1
-
-
-def carried(number, outcome, hours):
-    return CycleResult(
-        cycle=number,
-        verdict=CycleVerdict.SOUND,
-        status=VaultStatus.LOCKED,
-        started_at=NOW,
-        ended_at=NOW + timedelta(hours=hours),
-        targets=(TargetResult(name="disk-a", outcome=outcome),),
-    )
-
-
-def test_the_last_admission_is_the_newest_that_carried_something(catalogue, disk):
-    """A night without the medium, or with nothing new, is none."""
-    assert catalogue.last_admitted("disk-a") is None
-    outcomes = [TargetOutcome.ADMITTED, TargetOutcome.PARTIAL, TargetOutcome.MEDIA_ABSENT]
-    for hours, outcome in enumerate([*outcomes, TargetOutcome.NOTHING_NEW], start=1):
-        number = catalogue.begin_cycle(NOW, forced=False)
-        catalogue.end_cycle(carried(number, outcome, hours))
-    assert catalogue.last_admitted("disk-a") == LastAdmission(
-        cycle=2, at=NOW + timedelta(hours=2), outcome=TargetOutcome.PARTIAL
-    )
 
 
 def test_the_measured_speed_is_the_last_one(catalogue, disk):
@@ -193,7 +158,6 @@ def test_the_measured_speed_is_the_last_one(catalogue, disk):
         lambda c: c.holds("x"),
         lambda c: c.newest_head("x"),
         lambda c: c.measured_rate("x"),
-        lambda c: c.last_admitted("x"),
         lambda c: c.set_holds("x", 1, complete=True, at=NOW),
         lambda c: c.record_head("x", 1, A, confirmed=True),
     ],

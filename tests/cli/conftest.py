@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import importlib
 import io
 import json
 import os
+import pkgutil
 import re
 import sys
 import tempfile
@@ -16,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.vaults import TREE, ScratchVault, answer, make_vault
+from tests.scenarios.conftest import copied
+from vault import cli
 from vault.cli.main import run_words
 from vault.cli.words import speak
 
@@ -33,6 +37,12 @@ def group() -> grp.struct_group:
 def vault(founded) -> ScratchVault:
     """Give the vault of this session."""
     return founded[0]
+
+
+@pytest.fixture
+def mine(vault, tmp_path) -> ScratchVault:
+    """Give a copy of the session's vault that may be spoilt."""
+    return copied(vault, tmp_path / "v")
 
 
 @pytest.fixture(scope="session")
@@ -63,8 +73,8 @@ def ask_as(ask):
     """Run a command in a child that gave root away: account ``nobody``, the given groups."""
 
     def run(groups: list[int], vault: ScratchVault, *words: str):
-        from vault.config import load  # noqa: F401, read now: the child may not read the tree
-
+        for module in pkgutil.iter_modules(cli.__path__):  # now: the child may not read the tree
+            importlib.import_module(f"{cli.__name__}.{module.name}")
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from tests.rigs.vaults import TREE
+from tests.rigs.vaults import TREE, make_vault
 from vault.cli.app import app
+from vault.ledger.dsse import Envelope, RestoreTest, Statement
+from vault.ledger.notes import VaultKey
 from vault.statefile import StateFolder
 
 pytestmark = pytest.mark.xdist_group("cli")
@@ -19,17 +21,28 @@ SOUND = [
     ("status",),
     ("gaps",),
     ("gaps", "--source", "pmsi"),
+    ("pmsi",),
+    ("pmsi", "--year", "2024", "--field", "smr", "--finess", "990000010"),
+    ("report",),
+    ("report", "--for", "dim"),
     ("ls", "pmsi"),
     ("ls", "pmsi", "--all"),
     ("ls", "coffre", "--cycle", "1"),
     ("target", "list"),
+    ("target", "due"),
+    ("target", "due", "--days", "400"),
     ("target", "close"),
     ("target", "close", "trial"),
     ("config", "validate"),
     ("config", "show"),
     ("config", "schema"),
+    ("drill", "run", "--source", "pmsi"),
+    ("drill", "run", "--from", "trial", "--level", "l0"),
+    ("drill", "list"),
     ("version",),
     ("doctor",),
+    ("schedule", "show"),
+    ("schedule", "evaluate"),
     ("init",),
     ("run", "--dry-run"),
     ("run", "--now"),
@@ -39,6 +52,8 @@ FAILED = [  # words, exit code, reference
     (("run", "--for", "2h"), 2, "usage"),
     (("run", "--now", "--for", "20"), 2, "usage"),
     (("run", "--nonsense"), 2, "usage"),
+    (("run", "--now", "--catch-up"), 2, "usage"),
+    (("serve",), 2, "usage"),
     (("ls",), 2, "usage"),
     (("ls", "nothing"), 2, "usage"),
     (("ls", "pmsi", "--at", "soon"), 2, "usage"),
@@ -46,15 +61,32 @@ FAILED = [  # words, exit code, reference
     (("restore", "pmsi", "nowhere.txt", "--to", "{new}"), 1, "nothing-to-restore"),
     (("restore", "pmsi", "--to", "{old}"), 2, "destination-not-empty"),
     (("restore", "pmsi", "--from", "nowhere", "--to", "{new}"), 1, "nothing-to-restore"),
+    (("drill", "run", "--source", "nothing"), 2, "usage"),
+    (("drill", "run", "--level", "L4"), 2, "usage"),
+    (("drill", "run", "--sample", "0"), 2, "usage"),
+    (("drill", "run", "--seed", "a b"), 2, "usage"),
+    (("drill", "run", "--source", "hr", "--from", "nowhere"), 1, "nothing-to-restore"),
+    (("drill", "show", "999"), 2, "usage"),
+    (("drill", "sign", "999", "--by", "x"), 2, "usage"),
+    (("drill", "show"), 2, "usage"),
     (("target", "enrol", "trial", "--yes"), 2, "usage"),
     (("target", "enrol", "nowhere", "--yes"), 2, "usage"),
     (("target", "retire", "trial"), 2, "usage"),
     (("target", "close", "nowhere"), 2, "usage"),
+    (("target", "due", "--days", "0"), 2, "usage"),
+    (("target", "slip", "nowhere", "--to", "{new}"), 2, "usage"),
+    (("target", "slip", "trial", "--to", "{new}", "--format", "svg"), 2, "usage"),
     (("target", "open", "trial", "--for", "25h", "--reason", "x"), 2, "usage"),
     (("source", "key", "pmsi"), 2, "usage"),
     (("source", "trust", "pmsi"), 2, "usage"),
     (("source", "test", "pmsi"), 2, "usage"),
     (("release", "--by", "somebody"), 2, "usage"),
+    (("clock", "confirm", "--reason", "r", "--by", "b"), 2, "usage"),
+    (("pmsi", "explain"), 2, "usage"),
+    (("pmsi", "explain", "990000010/SMR/2024/M13"), 2, "usage"),
+    (("pmsi", "explain", "990000010/SMR/2024/M11"), 2, "usage"),
+    (("pmsi", "--year", "soon"), 2, "usage"),
+    (("report", "--for", "nobody"), 2, "usage"),
     (("nonsense",), 2, "usage"),
     (("target",), 2, "usage"),
     ((), 2, "usage"),
@@ -106,6 +138,16 @@ def test_nagios_gives_its_own_codes_and_one_line(vault, ask, faults):
     assert line.startswith("COFFRE CRITICAL - ")
     assert line.count("\n") == 1
     assert "critical=" in line
+
+
+def test_a_slip_is_written_once(vault, ask, faults, tmp_path):
+    """Into a file that is not there yet."""
+    words = ("target", "slip", "trial", "--to", str(tmp_path / "slip.html"))
+    document = one_document(ask(vault, *words))
+    assert faults(document) == []
+    identity = ask(vault, "target", "list").document["targets"][0]["target_id"]
+    assert identity in (tmp_path / "slip.html").read_text("utf-8")
+    assert ask(vault, *words).code == 2
 
 
 def test_restoring_prints_one_lawful_document(vault, ask, faults, tmp_path):
@@ -269,6 +311,8 @@ def test_every_command_has_a_schema_and_every_schema_a_command():
     for name, command in typer.main.get_command(app).commands.items():
         below = getattr(command, "commands", None)
         names |= {f"{name}-{one}" for one in below} if below else {name}
+        if below and command.invoke_without_command:  # a command itself, besides those below it
+            names.add(name)
     assert {path.stem for path in (TREE / "docs" / "schemas").iterdir()} == names
 
 
@@ -294,3 +338,44 @@ def test_a_disk_door_without_root_is_refused_before_anything_moves(vault, ask_as
     document = one_document(told)
     assert (told.code, document["error"]["reference"]) == (2, "needs-root"), document
     assert faults(document) == []
+
+
+def test_tests_that_are_owed_are_one_lawful_document(vault, ask, faults):
+    """With a time and its days; 3 where a level that a policy asks for was not reached."""
+    told = ask(vault, "drill", "run", "--due", "--for", "3s")
+    assert told.code in (0, 3)
+    assert faults(one_document(told)) == []
+    for words in (("--for", "3s"), ("--due", "--source", "hr")):
+        assert ask(vault, "drill", "run", *words).code == 2
+
+
+def test_a_fiche_is_written_once_and_told_in_one_document(vault, ask, faults, tmp_path):
+    """Where it lies; a fiche that is there is never written over."""
+    number = str(ask(vault, "drill", "run", "--source", "hr").document["drill"])
+    for act in (("show", number), ("sign", number, "--by", "Jean R")):
+        assert faults(one_document(ask(vault, "drill", *act).ok())) == []
+    to = tmp_path / "fiche.html"
+    words = ("drill", "show", number, "--fiche", "--lang", "fr", "--to", str(to))
+    document = one_document(ask(vault, *words))
+    assert (faults(document), document["written"]) == ([], str(to))
+    assert "Fiche de restauration n°\u00a0" + number in to.read_text("utf-8")
+    assert one_document(ask(vault, *words))["error"]["reference"] == "usage"
+    assert ask(vault, "drill", "show", number, "--fiche").code == 2
+    assert ask(vault, *words[:-1], str(tmp_path / "x"), "--format", "odt").code == 2
+    ask(vault, *words[:-1], str(tmp_path / "signed"), "--format", "dsse").ok()
+    envelope = Envelope.from_members(json.loads((tmp_path / "signed").read_text()))
+    key = VaultKey.load(str(vault.state / "keys" / "vault.key"))
+    assert len(envelope.signers([key.public])) == 1
+    test = RestoreTest.from_statement(Statement.from_payload(envelope.payload))
+    assert (test.drill, test.level_reached, test.source) == (number, "L1", "hr")
+
+
+def test_a_source_that_no_night_took_is_told_so_and_not_as_too_old(ask, tmp_path):
+    """Without a date or a night asked for, nothing is "as old as that"."""
+    fresh = make_vault(tmp_path / "v", targets={"trial": "folder"})
+    fresh.init()
+    told = ask(fresh, "restore", "hr", "--to", str(tmp_path / "back"))
+    assert told.document["error"]["reference"] == "nothing-to-restore"
+    assert told.document["error"]["message"] == "there is no snapshot of hr yet"
+    told = ask(fresh, "restore", "hr", "--at", "1999-12-31", "--to", str(tmp_path / "back"))
+    assert "as old as that" in told.document["error"]["message"]

@@ -7,7 +7,15 @@ import os
 
 import pytest
 
+from tests.scenarios.conftest import copied
+
 pytestmark = pytest.mark.xdist_group("cli")
+
+
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory, founded):
+    """Give a copy of the session's vault: its alarm is no other test's."""
+    return copied(founded[0], tmp_path_factory.mktemp("refused") / "v")
 
 
 @pytest.fixture
@@ -41,6 +49,7 @@ def test_an_index_behind_a_hundred_junk_packs_stops_the_night(vault, ask, faults
     assert {source["verdict"] for source in night["sources"]} == {"failed"}
     assert not any(source["snapshot_id"] for source in night["sources"])
     assert any("restic would read one of them" in reason for reason in night["reasons"])
+    assert "night-refused" in {gap["kind"] for gap in ask(vault, "gaps").document["gaps"]}
     french = ask(vault, "run", "--now", "--lang", "fr", json_too=False)
     assert french.code == 7
     assert "qu’aucune de nos exécutions n’a fait" in french.stdout
@@ -58,6 +67,8 @@ def test_junk_packs_alone_are_listed_and_not_carried(vault, ask, faults, plant):
 
 
 def test_the_next_night_is_sound_again(vault, ask):
-    """Once the aliens are gone, nothing of the refusal stays."""
+    """Once the aliens are gone, nothing of the refusal stays but the alarm, for a person."""
     told = ask(vault, "run", "--now")
     assert told.code == 0, told.document
+    ask(vault, "ack", "night-refused", "--by", "Ana", "--reason", "an exercise").ok()
+    assert "night-refused" not in {gap["kind"] for gap in ask(vault, "gaps").document["gaps"]}

@@ -21,7 +21,7 @@ HEAVY = ("sqlalchemy", "alembic", "pydantic", "typer", "click", "rich", "paramik
 @pytest.mark.root
 def test_a_member_of_the_state_group_reads_status_and_gaps(vault, ask_as, group, faults):
     """Without root, without the catalogue; the same words as root reads."""
-    for words in (("status",), ("gaps",), ("gaps", "--source", "hr")):
+    for words in (("status",), ("gaps",), ("gaps", "--source", "hr"), ("pmsi",), ("report",)):
         told = ask_as([group.gr_gid], vault, *words)
         assert told.code == 0, told.stderr
         assert faults(told.document) == []
@@ -31,7 +31,7 @@ def test_a_member_of_the_state_group_reads_status_and_gaps(vault, ask_as, group,
 @pytest.mark.root
 def test_nobody_else_reads_them(vault, ask_as):
     """An account outside the group is told why, with code 2."""
-    for words in (("status",), ("gaps",)):
+    for words in (("status",), ("gaps",), ("pmsi",), ("report",)):
         told = ask_as([], vault, *words)
         assert told.code == 2
         assert told.document["error"]["reference"] == "not-initialised"
@@ -70,7 +70,7 @@ def test_no_name_of_an_exported_file_is_public_or_in_the_ledger(vault, ask):
     """Neither in ``public/``, nor in the ledger, nor in what ``status`` and ``gaps`` print."""
     told = ask(vault, "status").stdout + ask(vault, "gaps").stdout
     told += ask(vault, "status", json_too=False).stdout + ask(vault, "gaps", json_too=False).stdout
-    for path in (vault.state / "public").iterdir():
+    for path in [path for path in (vault.state / "public").rglob("*") if path.is_file()]:
         told += path.read_text("utf-8")
     told += (vault.state / "ledger" / "ledger.jsonl").read_text("utf-8")
     names = [name.decode("utf-8", "replace") for name in ODD_NAMES if len(name) > 4]
@@ -137,9 +137,26 @@ def test_instants_are_told_on_the_clock_of_the_site(vault, ask):
         path.write_bytes(kept)
 
 
+def test_gaps_since_a_day_leaves_out_what_began_before_it(vault, ask, faults):
+    """Midnight is the site's; what has no known beginning stays; each names its owner or null."""
+    everything = ask(vault, "gaps").document["gaps"]
+    owners = {gap["source"]: gap["owner"] for gap in everything if gap["source"]}
+    assert owners["pmsi"]
+    assert owners["hr"] != owners["pmsi"]
+    (door,) = [gap for gap in everything if gap["kind"] == "production-door-none"]
+    assert door["owner"] is None
+    told = ask(vault, "gaps", "--since", "2999-01-01").document
+    assert faults(told) == []
+    assert told["gaps"] == [gap for gap in everything if gap["since"] is None] != []
+    assert ask(vault, "gaps", "--since", "2001-01-01").document["gaps"] == everything
+    wrong = ask(vault, "gaps", "--since", "yesterday")
+    assert (wrong.code, wrong.document["error"]["reference"]) == (2, "usage")
+    assert owners["pmsi"] in ask(vault, "gaps", "--source", "pmsi", json_too=False).stdout
+
+
 def test_the_front_door_of_status_is_the_one_that_is_tested():
     """``main`` calls it without the parser; the parser's own ``status`` is the same."""
-    from vault.cli import app
+    from vault.cli.commands.status import status
 
     assert status_command.__module__ == "vault.cli.standing"
-    assert "status_command" in app.status.__code__.co_names
+    assert "status_command" in status.__code__.co_names

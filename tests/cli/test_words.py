@@ -8,11 +8,14 @@ import string
 from datetime import UTC, datetime
 
 import pytest
+import typer
 
-from tests.rigs.vaults import TREE
+from tests.rigs.vaults import TREE, ScratchVault
 from vault.cli import shown, words
+from vault.cli.app import app
 from vault.cli.progress import STEPS
 from vault.errors import CoffreError, MediaAbsent
+from vault.owners import OWNERS
 from vault.results import CycleVerdict, Disconnection, SourceVerdict, TargetOutcome, VaultStatus
 
 pytestmark = pytest.mark.xdist_group("cli")
@@ -293,3 +296,66 @@ def test_no_english_is_left_in_a_french_night_and_no_french_in_an_english_one(va
         text = told.stdout.replace(str(vault.folder), "").replace("CH de la Lande", "")
         assert not re.search(strangers, text), (argv, re.search(strangers, text), text)
         assert max(len(line) for line in text.splitlines()) <= 80, argv
+
+
+def test_the_owners_of_the_packages_policies_are_told_in_french():
+    """To whom a gap is to be told is for a French reader; a site's own owners stay as written."""
+    found = {
+        re.search(r"^owner: (.*)$", path.read_text(), re.MULTILINE)[1]
+        for path in (TREE / "policies").glob("*.yaml")
+    }
+    assert found == set(OWNERS)
+    words.speak("fr")
+    try:
+        assert words.called("DIM physician") == "médecin DIM"
+        assert [owner for owner in OWNERS if words.called(owner) == owner] == []
+        assert words.called("Dr X's successor") == "Dr X's successor"
+    finally:
+        words.speak("en")
+
+
+def test_the_help_says_in_french_what_a_command_does_not_what_to_do():
+    """One mood for all: « Ferme une porte », as in English it is an order everywhere."""
+    root = typer.main.get_command(app)
+    words.speak("fr")
+    try:
+        words.tell_help(root)
+    finally:
+        words.speak("en")
+    told = [command.help for command in root.commands.values() if not hasattr(command, "commands")]
+    for group in root.commands.values():
+        told += [command.help for command in getattr(group, "commands", {}).values()]
+    first = {text.split()[0] for text in told}
+    assert [
+        word for word in sorted(first) if word.endswith(("er", "ir", "ttre", "crire", "dre"))
+    ] == []
+
+
+def test_a_key_of_the_configuration_keeps_its_name_in_french(tmp_path, ask):
+    """It is to be found in the file; what is wrong with it is told whole."""
+    vault = ScratchVault(folder=tmp_path)
+    vault.config.write_text(
+        'site: {name: CH, finess: "990000010", language: fr}\nstate: state\nevidence: {x: 1}\n'
+    )
+    vault.config.chmod(0o600)
+    told = ask(vault, "config", "validate", json_too=False).stderr.replace(NO_BREAK, " ")
+    assert ":1: landing: la clé manque" in told
+    assert ":3: evidence.x: clé inconnue ; connues ici : bracketed_within," in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["secure"], "Il manque l’option « --reason »"),
+        (["bogus"], "Pas de commande « bogus »"),
+        (["run", "--for", "3x"], "3x n’est pas une durée"),
+        (["--lang", "en", "secure"], "Missing option '--reason'"),
+    ],
+)
+def test_an_error_is_told_in_the_language_of_the_site(tmp_path, ask, words, said):
+    """Also one that comes before the configuration was needed."""
+    vault = ScratchVault(folder=tmp_path)
+    vault.config.write_text('site: {name: CH, finess: "990000010", language: fr}\nstate: state\n')
+    vault.config.chmod(0o600)
+    told = ask(vault, *words, json_too=False)
+    assert (told.code, said in told.stderr.replace(NO_BREAK, " ")) == (2, True), told.stderr

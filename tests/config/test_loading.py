@@ -219,3 +219,16 @@ def test_loading_imports_neither_paramiko_nor_the_database(write, contract):
         cwd=ROOT,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_site_names_which_pmsi_fields_it_sends(write, small):
+    """By FINESS; a field or a number that is none is refused with its line."""
+    named = 'pmsi: {"990000010": [MCO, SMR], 2A0000014: [PSY]}\n'
+    assert config.load(write(small + named)).pmsi == {
+        "990000010": ("MCO", "SMR"),
+        "2A0000014": ("PSY",),
+    }
+    for wrong in ("{990000010: [SSR]}", "{99: [MCO]}", "{990000010: []}"):
+        with pytest.raises(config.ConfigProblems) as told:
+            config.load(write(f"{small}pmsi: {wrong}\n"))
+        assert told.value.problems[0].key.startswith("pmsi.")

@@ -10,7 +10,17 @@ import pytest
 import yaml
 
 from vault import config
-from vault.config import doors, fields, policy_file, settings, sources
+from vault.config import (
+    declaration,
+    doors,
+    fields,
+    policy_file,
+    rotation,
+    settings,
+    sources,
+    telling,
+    timetable_file,
+)
 from vault.config.faults import walk
 
 SECTIONS = {
@@ -21,6 +31,8 @@ SECTIONS = {
     doors.Production: "`production`",
     doors.ProductionDoor: "`production.door`",
     doors.LinkDoor: "`production.door.link`",
+    settings.Evidence: "`evidence`",
+    settings.Cosigner: "`evidence.cosigners.NAME`",
     settings.WindowSettings: "`windows.NAME`",
     sources.SourceSettings: "`sources.NAME`",
     sources.Mount: "`sources.NAME.mount`",
@@ -28,13 +40,27 @@ SECTIONS = {
     settings.TargetSettings: "`targets.NAME`",
     doors.DoorSettings: "`targets.NAME.door`",
     doors.DiskDoor: "`targets.NAME.door.disk`",
+    settings.ExerciseSettings: "`exercises`",
+    settings.HookSettings: "`hooks`",
+    settings.ScheduleSettings: "`schedule`",
+    declaration.DeclarationSettings: "`declarations.FRAMEWORK/CLAUSE`",
+    telling.NoticeSettings: "`notices`",
+    telling.Recipient: "`notices.to.NAME`",
+    telling.PingSettings: "`ping`",
+    telling.MetricsSettings: "`metrics`",
     settings.TargetRetention: "`targets.NAME.retention`",
+    rotation.SetSettings: "`sets.NAME`",
     policy_file.PolicyFile: "A policy",
     policy_file.TitlesFile: "`titles`",
     policy_file.DueFile: "`due`",
     policy_file.MonthlyFile: "`due.monthly`",
     policy_file.DrillsFile: "`drills`",
     policy_file.RetentionFile: "`retention`",
+    timetable_file.TimetableFile: "`formats/calendar.yaml`",
+    timetable_file.CadenceRow: "`periods.FIELD`",
+    timetable_file.DueRow: "`due.FIELD`",
+    timetable_file.ExceptionRow: "`exceptions`",
+    timetable_file.WeekRow: "`weeks`",
 }
 ROOT = os.path.dirname(config.shipped("vault.example.yaml"))
 
@@ -42,7 +68,7 @@ ROOT = os.path.dirname(config.shipped("vault.example.yaml"))
 def _keys() -> dict[str, set[str]]:
     """Give the keys of every model, by the manual's section."""
     found: dict[str, set[str]] = {}
-    for root in (settings.Settings, policy_file.PolicyFile):
+    for root in (settings.Settings, policy_file.PolicyFile, timetable_file.TimetableFile):
         walk(root, lambda model, key, _f: found.setdefault(SECTIONS[model], set()).add(key))
     return found
 
@@ -64,7 +90,7 @@ def test_every_key_stands_in_the_manual_and_no_other():
 def test_every_key_is_described_in_the_schema():
     """Editors show the description."""
     missing = []
-    for root in (settings.Settings, policy_file.PolicyFile):
+    for root in (settings.Settings, policy_file.PolicyFile, timetable_file.TimetableFile):
         walk(root, lambda model, key, f: None if f.description else missing.append((model, key)))
     assert missing == []
 

@@ -9,6 +9,9 @@ from vault import config
 SITE = 'site: {name: CH, finess: "990000010"}\n'
 REST = "state: state\nlanding: {password: {file: pw}}\n"
 GOOD = SITE + REST  # three lines
+PAIR = (
+    GOOD + 'windows: {n: {start: "01:00", for: 2h}}\ntargets: {a: {door: disk}, b: {door: disk}}\n'
+)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +136,39 @@ GOOD = SITE + REST  # three lines
             GOOD + 'windows: {night: {start: "01:00", for: 2h}}\n'
             "targets: {a: {door: disk, window: nigth}}\n",
             'vault.yaml:5: targets.a.window: there is no such window; did you mean "night"?',
+        ),
+        (
+            PAIR + "sets: {s: {targets: [a, c], every: night}}\n",
+            "vault.yaml:6: sets.s.targets[1]: there is no such target; known here: a, b",
+        ),
+        (PAIR + "sets: {s: {targets: [a], every: night}}\n", "sets.s.targets: "),
+        (
+            PAIR + "sets: {s: {targets: [a, a], every: night}}\n",
+            "sets.s.targets[1]: a is in the set s already: a medium takes one turn only",
+        ),
+        (
+            PAIR
+            + "sets: {s: {targets: [a, b], every: night}, t: {targets: [b, a], every: week}}\n",
+            "sets.t.targets[0]: b is in the set s already: a medium takes one turn only",
+        ),
+        (
+            PAIR + "sets: {s: {targets: [a, b], every: night, reuse_after: 2}}\n",
+            "sets.s.reuse_after: a set of 2 media has 1 others: at most that",
+        ),
+        (PAIR + "sets: {s: {targets: [a, b], every: night, reuse_after: 0}}\n", "s.reuse_after: "),
+        (PAIR + "sets: {s: {targets: [a, b], every: day}}\n", "sets.s.every: "),
+        (
+            PAIR.replace("b: {door: disk}", "b: {door: disk, window: n}")
+            + "sets: {s: {targets: [a, b], every: night}}\n",
+            "sets.s.targets: the media of a set share one window",
+        ),
+        (
+            PAIR.replace("a: {door: disk}", "a: {door: disk, window: n, read_back_old: 2h}"),
+            "targets.a.read_back_old: leaves nothing of its window of 7200 s for what is new",
+        ),
+        (
+            GOOD + "targets: {a: {door: disk, expires: soon}}\n",
+            "targets.a.expires: must be a day like 2026-03-31",
         ),
         (
             GOOD + "targets: {a: {door: {folder: t}}, b: {door: {folder: ./t/}}}\n",

@@ -36,7 +36,7 @@ def test_copies_are_safe_to_load_whatever_the_umask(tmp_path, small, write):
         made = config.copy_out(str(tmp_path))
     finally:
         os.umask(before)
-    policies = [path for path in made if path.endswith(".yaml")]
+    policies = [path for path in made if path.endswith(".yaml") and "/formats/" not in path]
     assert {stat.S_IMODE(os.stat(path).st_mode) for path in policies} == {0o644}
     assert stat.S_IMODE(os.stat(tmp_path / "policies").st_mode) == 0o755
     assert len(config.load(write(small)).loaded_policies) == len(policies)

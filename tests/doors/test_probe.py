@@ -36,7 +36,11 @@ def test_recorded_errors_are_seen(ext4: Disk):
     assert found.error_state == "3 errors recorded"
 
 
-@pytest.mark.parametrize("head", [b"", b"\0" * 4096, os.urandom(0x11000), b"XFSB"])
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"\0" * 4096, os.urandom(0x11000), b"XFSB"],
+    ids=["nothing", "zeros", "dice", "cut"],
+)
 def test_rubbish_is_no_file_system_or_at_least_no_crash(head):
     """Any bytes may stand on a device."""
     probe.parse_superblock(head)

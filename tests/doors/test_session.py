@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.disk import disk
+from tests.rigs.disk import disk, is_free
 from tests.rigs.opening import children_of
-from vault.errors import ProcessError, StoreError
+from vault.doors import kernel
+from vault.doors.session import MODULE, Session
+from vault.errors import DoorError, ProcessError, StoreError
 from vault.results import RepositoryFile
 
 pytestmark = pytest.mark.root
@@ -77,6 +80,17 @@ def test_a_command_inside_the_door_cannot_mount_write_or_reach_a_network(vault, 
     lines = said.split("\n")
     assert lines[0] == os.fsdecode(vault.root)
     assert int(lines[1]) < 8  # its own processes and no one else's
+
+
+def test_the_vault_side_runs_before_others_and_a_command_inside_does_not(vault):
+    """A busy host does not keep a door open for longer; a restore is work like any other."""
+    (chamber,) = children_of(vault.vault_side_pid)
+    for pid in (vault.vault_side_pid, chamber):
+        assert os.getpriority(os.PRIO_PROCESS, pid) == -20
+    grouped = Path(f"/proc/{chamber}/autogroup")
+    if grouped.exists() and (group := grouped.read_text()):
+        assert group.split()[-1] == "-20"
+    assert output_of(vault, "cut -d' ' -f19 /proc/self/stat") == (0, "0\n")
 
 
 def test_a_command_that_cannot_start_is_told_apart_from_one_that_fails(vault):
@@ -159,6 +173,75 @@ def test_reading_more_than_the_limit_is_refused(vault):
         vault.read("coffre/heads/1", limit_bytes=9)
 
 
+def test_the_plan_is_with_the_vault_side_before_the_medium_is_touched(door, ext4, rig, landing):
+    """What can be done with the door shut is; what is missing the medium itself is asked."""
+    seen = []
+
+    def batches():
+        seen.append((kernel.boot_s(), is_free(ext4.device)))
+        yield landing.files
+
+    medium = door.find()
+    with door.open(medium, writing=True, closes_at_s=rig.soon(), plan=batches()) as vault:
+        ((read_at_s, was_free),) = seen
+        assert was_free
+        assert read_at_s < vault.touched_at_s
+        vault.make_writable()
+        vault.prepare_repository()
+        assert sorted(vault.missing(), key=str) == sorted(landing.files, key=str)
+        (chamber,) = children_of(vault.vault_side_pid)
+        assert children_of(chamber) == []
+        report = vault.admit(
+            landing=os.fsencode(landing.folder),
+            soft_closes_at_s=rig.soon(),
+            progress=lambda _done, _total: None,
+            records=[("coffre/views/1.zst", b"list"), ("coffre/heads/1", b"head")],
+        )
+        assert report.is_complete
+        assert vault.missing() == []
+        assert vault.read("coffre/heads/1", limit_bytes=9) == b"head"
+
+
+def test_a_plan_that_cannot_be_read_opens_nothing(door, ext4, rig):
+    """It fails with the door still shut, as what it is."""
+    unlawful = RepositoryFile(path="data/a b", size_bytes=1)
+    with (
+        pytest.raises(DoorError, match="cannot stand in a plan"),
+        door.open(door.find(), writing=True, closes_at_s=rig.soon(), plan=[[unlawful]]),
+    ):
+        pass
+    assert is_free(ext4.device)
+    assert door.shut("test").is_shut
+
+
+def test_a_session_that_leaves_before_it_enters_leaves_nothing(door, ext4, rig):
+    """The vault side is ready, the medium untouched, and all of it ends."""
+    medium = door.find()
+    with door.open(medium, writing=False, closes_at_s=rig.soon()) as other:
+        order = other._order
+    session = Session(medium, order, python=sys.executable, module=MODULE)
+    session.start()
+    processes = [session.vault_side_pid, *children_of(session.vault_side_pid)]
+    assert len(processes) == 2
+    assert is_free(ext4.device)
+    session.close()
+    gives_up_at = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() for pid in processes):
+        assert time.monotonic() < gives_up_at
+        time.sleep(0.005)
+
+
+def test_what_enrolment_wrote_and_is_gone_is_told_with_the_marks(vault):
+    """A stranger is known before the medium is mounted for writing."""
+    config = RepositoryFile(path="config", size_bytes=6)
+    assert vault.read_marks([config]).gone == (config,)
+    vault.make_writable()
+    vault.prepare_repository()
+    vault.publish("repository/config", b"sealed")
+    assert vault.read_marks([config]).gone == ()
+    assert len(vault.read_marks([RepositoryFile(path="config", size_bytes=7)]).gone) == 1
+
+
 def test_what_is_published_is_never_overwritten(vault):
     """The same content again is fine, another is refused."""
     vault.make_writable()
@@ -230,3 +313,34 @@ def test_a_view_undoes_what_came_later_and_restic_reads_it(tmp_path, rig):
         assert not list(Path(f"/run/coffre/{made.uuid}").iterdir())  # nothing stays on the host
     (found,) = out.rglob("file")
     assert found.read_bytes() == (source / "file").read_bytes()
+
+
+def test_only_a_maintenance_opening_removes_and_it_carries_nothing(door, rig, landing, ext4):
+    """On a real disk, where every file bears ``chattr +i``; what is not named stays."""
+    admit = {"landing": os.fsencode(landing.folder), "soft_closes_at_s": rig.soon()}
+
+    def nothing(_done: int, _total: int) -> None:
+        pass
+
+    gone = landing.files[:2]
+    with door.open(door.find(), writing=True, closes_at_s=rig.soon()) as vault:
+        vault.make_writable()
+        vault.prepare_repository()
+        vault.admit([landing.files], progress=nothing, **admit)
+        with pytest.raises(DoorError, match="not open for maintenance"):
+            vault.remove(gone, progress=nothing)
+        assert vault.missing(landing.files) == []
+    with door.open(door.find(), writing=True, closes_at_s=rig.soon(), maintenance=True) as vault:
+        with pytest.raises(DoorError, match="not open for writing"):
+            vault.remove(gone, progress=nothing)
+        vault.make_writable()
+        with pytest.raises(DoorError, match="for maintenance only"):
+            vault.admit([landing.files], progress=nothing, **admit)
+        done = vault.remove(gone, progress=nothing)
+        assert (done.removed, done.absent, done.refused) == (2, 0, ())
+        assert set(vault.missing(landing.files)) == set(gone)
+        again = vault.remove(gone, progress=nothing)
+        assert (again.removed, again.absent) == (0, 2)
+    assert door.shut("test").is_shut
+    with door.open(door.find(), writing=False, closes_at_s=rig.soon()) as vault:
+        assert set(vault.missing(landing.files)) == set(gone)

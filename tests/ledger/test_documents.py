@@ -49,6 +49,7 @@ heads = st.builds(
     ledger_sha256=hashes,
     view_sha256=hashes | st.just(""),
     at=instants,
+    checkpoint=texts,
 )
 
 
@@ -74,6 +75,7 @@ HEAD = Head(
     ledger_sha256="cd" * 32,
     view_sha256="ef" * 32,
     at=datetime(2026, 3, 1, 1, 2, 3, 4, tzinfo=UTC),
+    checkpoint="o\n1\nAA==\n",
 )
 FILES = [
     RepositoryFile(path="config", size_bytes=155),
@@ -86,6 +88,7 @@ def squeeze(text: bytes) -> bytes:
     return zstandard.ZstdCompressor().compress(text)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(identity=identities)
 def test_an_identity_comes_back_as_it_was_signed(key, identity):
     """Every field; the keys sorted."""
@@ -93,6 +96,7 @@ def test_an_identity_comes_back_as_it_was_signed(key, identity):
     assert list(identity.keys) == sorted(identity.keys)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(head=heads)
 def test_a_head_comes_back_as_it_was_signed(key, head):
     """Every field, whatever zone its instant was given in."""
@@ -116,10 +120,19 @@ def test_a_head_on_the_medium_is_what_the_page_says(key):
     assert (empty, end) == (b"", b"")
     assert signature.startswith("— vault.example.fr ".encode())
     assert text == (
-        b'{"at":"2026-03-01T01:02:03.000004Z","cycle":12,"format":"coffre head v1",'
+        b'{"at":"2026-03-01T01:02:03.000004Z","checkpoint":"o\\n1\\nAA==\\n","cycle":12,'
+        b'"format":"coffre head v2",'
         b'"ledger_n":300,"ledger_sha256":"' + b"cd" * 32 + b'","number":7,"purpose":"carry",'
         b'"target_id":"' + b"ab" * 32 + b'","view_sha256":"' + b"ef" * 32 + b'"}'
     )
+
+
+def test_a_head_of_before_there_were_checkpoints_is_still_read(key):
+    """Media that were written to by the first release are believed as before."""
+    members = json.loads(HEAD.to_note(key).split(b"\n")[0])
+    del members["checkpoint"]
+    old = key.sign(json.dumps(members | {"format": "coffre head v1"}).encode() + b"\n")
+    assert Head.from_note(old, key.public) == replace(HEAD, checkpoint="")
 
 
 def test_a_view_on_the_medium_is_what_the_page_says(key):
@@ -164,7 +177,8 @@ def test_a_head_is_no_identity_and_the_other_way_round(key):
         lambda m: m.update(cycle="12"),
         lambda m: m.update(purpose=None),
         lambda m: m.update(at="yesterday"),
-        lambda m: m.update(format="coffre head v2"),
+        lambda m: m.update(format="coffre head v3"),
+        lambda m: m.update(format="coffre head v1"),
     ],
 )
 def test_a_signed_head_of_another_shape_is_refused(key, change):
@@ -172,20 +186,20 @@ def test_a_signed_head_of_another_shape_is_refused(key, change):
     members = json.loads(HEAD.to_note(key).split(b"\n")[0])
     change(members)
     note = key.sign(json.dumps(members).encode() + b"\n")
-    with pytest.raises(SignatureError, match="not a coffre head v1"):
+    with pytest.raises(SignatureError, match="not a coffre head v2"):
         Head.from_note(note, key.public)
 
 
 @pytest.mark.parametrize("text", [b"{\n", b"[]\n", b"{}\n{}\n", b'{"a":1,"a":2}\n', b"NaN\n"])
 def test_a_signed_text_that_is_no_document_is_refused(key, text):
     """Not JSON, not one object, twins among its keys."""
-    with pytest.raises(SignatureError, match="not a coffre head v1"):
+    with pytest.raises(SignatureError, match="not a coffre head v2"):
         Head.from_note(key.sign(text), key.public)
 
 
 def test_a_note_of_an_absurd_size_is_refused_before_it_is_verified(key):
     """Nothing on a medium can fill the memory of its reader."""
-    with pytest.raises(SignatureError, match="not a coffre head v1"):
+    with pytest.raises(SignatureError, match="not a coffre head v2"):
         Head.from_note(b"x" * 1_000_000, key.public)
 
 

@@ -75,7 +75,12 @@ def attach(image: Path, *, direct_io: bool = False, read_only: bool = False) -> 
     arguments = ["-f", "--show"]
     arguments += ["--direct-io=on"] if direct_io else []
     arguments += ["-r"] if read_only else []
-    return tool("losetup", *arguments, str(image)).stdout.strip()
+    device = tool("losetup", *arguments, str(image)).stdout.strip()
+    if "-r" not in arguments and "--read-only" not in arguments:
+        tool(
+            "blockdev", "--setrw", device
+        )  # an opening that was killed leaves its number read-only
+    return device
 
 
 def is_free(device: str) -> bool:

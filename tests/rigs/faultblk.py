@@ -55,11 +55,17 @@ def mount_points(device: str) -> list[str]:
 
 
 class FaultyDisk:
-    """Attach a disk with switchable faults for the length of a ``with``; needs root."""
+    """Attach a disk with switchable faults for the length of a ``with``; needs root.
 
-    def __init__(self, folder: Path, size: int, *, name: str = "faulty") -> None:
+    ``image`` is what the medium holds at first; without it, nothing.
+    """
+
+    def __init__(
+        self, folder: Path, size: int, *, name: str = "faulty", image: Path | None = None
+    ) -> None:
         self.folder = Path(folder) / name
         self.size = size
+        self.image = image
         self.device = ""
         self.pid = 0
         self.patience_s = 5.0  # for somebody else to let go of the device
@@ -83,7 +89,9 @@ class FaultyDisk:
 
     def __enter__(self) -> Self:
         self._mount.mkdir(parents=True)
-        with self.backing.open("wb") as file:
+        if self.image is not None:
+            run("cp", "--sparse=always", str(self.image), str(self.backing))
+        with self.backing.open("ab") as file:
             file.truncate(self.size)
         try:
             self._start()

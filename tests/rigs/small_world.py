@@ -15,7 +15,7 @@ from typing import Any
 from vault.airlock import Airlock
 from vault.errors import LedgerError
 from vault.ports import Medium
-from vault.records import AirlockRecord, LedgerHead, OpeningRecord, Pressed
+from vault.records import AirlockRecord, DoorList, LedgerHead, OpeningRecord, Pressed
 from vault.results import Disconnection, DoorProof, Exposure, ShutReport
 
 MEDIUM = Medium(device="none", uuid="u", fs_type="ext4", size_bytes=1)
@@ -93,7 +93,15 @@ class Vault:
         return MEDIUM
 
     @contextmanager
-    def open(self, medium: Medium, *, writing: bool, closes_at_s: float) -> Iterator[Any]:
+    def open(
+        self,
+        medium: Medium,
+        *,
+        writing: bool,
+        closes_at_s: float,
+        plan: object = (),
+        maintenance: bool = False,
+    ) -> Iterator[Any]:
         self.world.vault_open = True
         self.world.note("vault opened")
         try:
@@ -124,6 +132,7 @@ class Store:
     world: World
     record: AirlockRecord | None = None
     button: Pressed | None = None
+    listed: DoorList = field(default_factory=DoorList)
     fails: bool = False
 
     def load(self) -> AirlockRecord | None:
@@ -143,6 +152,12 @@ class Store:
 
     def release(self) -> None:
         self.button = None
+
+    def read_doors(self) -> DoorList:
+        return self.listed
+
+    def write_doors(self, doors: DoorList) -> None:
+        self.listed = doors
 
     def publish(self, status: Mapping[str, object]) -> None:
         self.world.note("published")
@@ -196,6 +211,9 @@ class Catalogue:
 
     def close_opening(self, number: int, exposure: Exposure) -> None:
         self.openings[number] = exposure
+
+    def target(self, name: str) -> str | None:
+        return name if name == "disk" else None
 
     def set_fact(self, name: str, value: str) -> None:
         self.facts[name] = value

@@ -14,6 +14,7 @@ from tests.rigs.attacks import ATTACKS, run_restic
 from tests.rigs.cheap_key import make_keys_cheap
 from tests.rigs.restics import EVERY, restic_named
 
+pytestmark = pytest.mark.long  # of the tests themselves: what they find is used in every run
 PASSWORD = b"a throw-away password"
 
 

@@ -85,6 +85,7 @@ def test_a_device_and_its_image_are_judged_read_only(tmp_path: Path, target):
     with disk(tmp_path / "image") as medium:
         with mounted(medium.device, tmp_path / "mnt") as where:
             shutil.copytree(root / "repository", where / "repository")
+        wait_free(medium.device, timeout_s=10)  # whoever cloned our mounts meanwhile holds it too
         before = medium.image.read_bytes()
         for judged in (Path(medium.device), medium.image):
             assert soundness(judged, PASSWORD, scratch=tmp_path, history=history) == []

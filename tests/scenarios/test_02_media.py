@@ -206,7 +206,12 @@ def test_enrolling_destroys_nothing_without_a_yes(on_disk: OnDisk, tmp_path: Pat
     words = ("target", "enrol", "disk-b", "--device", medium.device)
     assert vault.coffre(*words, "--format").code == 2
     assert vault.coffre(*words, "--yes").code == 1  # it carries disk-a's identity
+    refused = vault.coffre(*words, "--format", "--yes")
+    assert refused.code == 2
+    assert "disk-a" in refused.document["error"]["message"]
     assert image_bytes(medium) == before
+    vault.coffre("target", "retire", "disk-a", "--yes").ok()
+    vault.coffre(*words, "--format", "--yes").ok()  # given up first, by its name
 
 
 def test_a_death_between_the_head_and_its_record_is_no_impostor(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -86,9 +88,29 @@ def test_fault_70_a_clock_behind_the_ledger_stops_the_night(held: ScratchVault) 
             return datetime.now(UTC) + timedelta(days=365)
 
     Ledger(held.state / "ledger" / "ledger.jsonl", Ahead()).append("from-the-future")
-    refused = held.run()
-    assert refused.code == 1
-    assert refused.document["error"]["reference"] == "clock-behind"
+    for _again in range(2):
+        refused = held.run()
+        assert refused.code == 1
+        assert refused.document["error"]["reference"] == "clock-behind"
+
+
+def test_clock_that_is_right_is_confirmed_by_name_and_never_in_silence(held: ScratchVault) -> None:
+    """A night dated ahead stops those after it until a person says so, once, in the ledger."""
+    words = ("clock", "confirm", "--reason", "flat battery", "--by", "Ana")
+    held.coffre(*words).ok(2)
+    ahead = (datetime.now(UTC) + timedelta(days=365)).isoformat()
+    with contextlib.closing(sqlite3.connect(held.state / "catalogue.sqlite")) as catalogue:
+        catalogue.execute("UPDATE fact SET value = ? WHERE name = 'newest-time'", (ahead,))
+        catalogue.commit()
+    held.run().ok(1)
+    finding = next(f for f in held.coffre("doctor").document["findings"] if f["name"] == "clock")
+    assert not finding["good"]
+    told = held.coffre(*words).ok().document
+    assert 364 * 86400 < told["behind_s"] <= 365 * 86400
+    held.run().ok()
+    said = [entry["body"] for entry in ledger_of(held) if entry["kind"] == "clock-confirmed"]
+    assert [(entry["by"], entry["reason"]) for entry in said] == [("Ana", "flat battery")]
+    assert "sudo_user" in said[0]["login"]
 
 
 # -- a full disk under the state
@@ -206,3 +228,15 @@ def test_a_vault_that_was_just_founded_has_a_status(tmp_path: Path) -> None:
     assert {"target-not-enrolled", "never-offline"} <= kinds
     assert (vault.folder / "policies" / "pmsi.yaml").exists()
     assert vault.coffre("init").ok().document["made"] == []
+
+
+def test_what_a_night_says_to_a_journal_names_no_exported_file(held: ScratchVault) -> None:
+    """A unit's output is kept by the host's log: what was not taken is counted there, not named."""
+    marked = held.exports("hr") / "dossier-de-quelqu-un.txt"
+    marked.write_text("still written")
+    os.utime(marked, (time.time() + 3600,) * 2)  # too young to be complete
+    (held.exports("pmsi") / "lien-de-quelqu-un.zip").symlink_to("/etc/hostname")
+    answered = held.run()
+    said = answered.stdout + answered.stderr
+    assert "quelqu-un" not in said
+    assert "not complete yet" in said

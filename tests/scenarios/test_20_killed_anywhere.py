@@ -45,7 +45,7 @@ needs_strace = pytest.mark.skipif(
 
 SEED = 20260101
 LONG_SAMPLE = 100  # of the command's 330 points; all of them with COFFRE_TEST_EVERY=1
-SHARES = 4  # of the points of the longest matrix, so that workers may share them
+SHARES = range(4)  # of the points of a matrix, so that workers may share them
 
 
 class Matrix:
@@ -55,6 +55,7 @@ class Matrix:
         self.vault, self.image, self.scratch = vault, image, scratch
         self.device = ""
         self.problems: list[str] = []
+        self.counted: dict[str, dict[str, int]] = {}  # by who was traced: it is the same night
         self._kept = scratch / "kept"
         shutil.copytree(vault.folder, self._kept / "vault", symlinks=True)
         copy_sparse(image, self._kept / "disk.img")
@@ -123,19 +124,23 @@ def fresh(matrix: Matrix) -> None:
 
 
 @needs_strace
+@pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize(("what", "sample"), [(KILL, SAMPLE), ("error=EIO", 4)])
 def test_fault_29_the_vault_side_may_be_met_at_every_call(
-    matrix: Matrix, tmp_path: Path, long_run: bool, what: str, sample: int
+    matrix: Matrix, tmp_path: Path, long_run: bool, what: str, sample: int, share: int
 ) -> None:
     """Killed, or refused by the kernel, at each write, sync, link and mkdir."""
     traced = TracedPython(tmp_path / "traced")
-    with matrix.night():
-        traced.count(WRITING)
-        matrix.vault.python = str(traced.python)
-        matrix.vault.run().ok()
-    counts = traced.counts(WRITING)
+    if "vault side" not in matrix.counted:
+        with matrix.night():
+            traced.count(WRITING)
+            matrix.vault.python = str(traced.python)
+            matrix.vault.run().ok()
+        matrix.counted["vault side"] = traced.counts(WRITING)
+    counts = matrix.counted["vault side"]
     assert counts["linkat"], "the vault side was not traced"
-    for point in kill_points(counts, seed=SEED, sample=None if long_run else sample):
+    points = kill_points(counts, seed=SEED, sample=None if long_run else sample)
+    for point in points[share :: len(SHARES)]:
         with matrix.night():
             traced.inject(point, what)
             matrix.vault.python = str(traced.python)
@@ -150,20 +155,24 @@ def test_fault_29_the_vault_side_may_be_met_at_every_call(
 
 
 @needs_strace
-@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize("share", SHARES)
 def test_fault_29_the_command_itself_may_die_at_every_call(
     matrix: Matrix, tmp_path: Path, long_run: bool, share: int
 ) -> None:
     """Catalogue, ledger, reception, state: the next start shuts first, then goes on."""
     vault = matrix.vault
     words = vault.argv("run", "--now")
-    with matrix.night():
-        environ = vault.environment()
-        counts = count_calls(words, WRITING, log=tmp_path / "log", env=environ, cwd=vault.folder)
+    environ = vault.environment()
+    if "command" not in matrix.counted:
+        with matrix.night():
+            log = tmp_path / "log"
+            found = count_calls(words, WRITING, log=log, env=environ, cwd=vault.folder)
+        matrix.counted["command"] = found
+    counts = matrix.counted["command"]
     every = os.environ.get("COFFRE_TEST_EVERY") == "1"
     sample = SAMPLE if not long_run else None if every else LONG_SAMPLE
     points = kill_points(counts, seed=SEED, sample=sample)
-    for point in points[share::SHARES]:
+    for point in points[share :: len(SHARES)]:
         with matrix.night():
             run_injected(words, point.syscall, point.when, env=environ, cwd=vault.folder)
             matrix.judge(point)
@@ -212,7 +221,8 @@ def test_fault_32_a_signal_shuts_in_good_order(matrix: Matrix, number: signal.Si
     """Ended by a signal, the command says so, and the vault is locked."""
     with matrix.night():
         night = matrix.vault.start("run", "--now")
-        time.sleep(1)
+        while len(processes_of(night.pid)) == 1:  # no child yet: nothing of the night has begun
+            time.sleep(0.01)
         night.send_signal(number)
         told = night.communicate(timeout=60)
         assert night.returncode in (ExitCode.SOUND, ExitCode.INTERRUPTED), told

@@ -8,9 +8,11 @@ import json
 import os
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from tests.rigs.disk import Disk, mounted
 from tests.rigs.vaults import ScratchVault
 
 # -- records that cannot be read
@@ -28,13 +30,30 @@ def test_status_that_cannot_be_read_counts_as_open(held: ScratchVault, content: 
 
 
 def test_red_button_works_with_a_configuration_that_does_not_load(held: ScratchVault) -> None:
-    """It is pressed and the alarm is given: no door could be asked."""
+    """It is pressed, and the list of doors says what is to be shut and asked."""
     written = held.config.read_text()
     held.config.write_text(written.replace("policy: hr", "policy: none-such"))
-    held.coffre("secure", "--reason", "odd mail", "--by", "Ana").ok(5)
-    assert held.coffre("status").code == 5
+    held.coffre("secure", "--reason", "odd mail", "--by", "Ana").ok()
+    assert held.coffre("status").code == 6
     held.config.write_text(written)
     assert held.run().code == 6
+
+
+@pytest.mark.root
+@pytest.mark.xdist_group("disk")
+def test_disk_that_is_mounted_is_told_when_the_catalogue_is_damaged(
+    on_disk: tuple[ScratchVault, Disk], tmp_path: Path
+) -> None:
+    """Invariants 2 and 3: the list says which disk is asked; once let go, it is proven shut."""
+    vault, disk = on_disk
+    os.truncate(vault.state / "catalogue.sqlite", 5000)
+    with mounted(disk.device, tmp_path / "by-hand", "ro", "noload"):
+        told = vault.coffre("run", "--now").ok(5).document
+        assert "disk-a" in told["error"]["message"]
+        assert told["verdict"] == "degraded"
+    doctor = vault.coffre("doctor").ok(1).document
+    held = next(item for item in doctor["findings"] if item["name"] == "door disk-a")
+    assert held["good"], held
 
 
 def test_secret_that_is_missing_is_a_gap_of_its_source_alone(held: ScratchVault) -> None:

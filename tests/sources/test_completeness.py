@@ -58,7 +58,10 @@ def test_file_counts_once_it_has_been_still_for_long_enough() -> None:
     """A minute and not a second less."""
     found = judged(Rule(stable_for_s=60), a=60, b=59, c=-1)
     assert names(found) == [b"a"]
-    assert [wait.reason for wait in found.waiting] == ["changed too lately", "dated in the future"]
+    assert [wait.reason for wait in found.waiting] == [
+        "changed less than 60 s ago: complete once that has passed",
+        "dated in the future",
+    ]
 
 
 def test_only_the_star_is_special_in_a_done_file() -> None:

@@ -205,7 +205,9 @@ def test_file_that_changed_lately_waits(any_bench) -> None:
     any_bench.write(b"old.txt", age_s=100)
     pull = any_bench.collect(stable_for_s=60)
     assert [entry.path for entry in pull.entries] == [b"old.txt"]
-    assert reasons(pull.waiting) == {b"young.txt": "changed too lately"}
+    assert reasons(pull.waiting) == {
+        b"young.txt": "changed less than 60 s ago: complete once that has passed"
+    }
 
 
 def test_pull_past_its_deadline_ends_and_leaves_the_mirror_whole(any_bench) -> None:

@@ -166,17 +166,17 @@ def test_folder_that_the_share_lacks_is_missing(bench, share) -> None:
 
 PARENT = """
 import sys
+from vault.clock import SystemClock
 from vault.errors import CoffreError
 from vault.sources.mounted import MountedFolderSource
 from vault.sources.mounting import Mount
-from vault.sources.mounted_child import _BootClock
 from vault.sources.reception import Reception
 
 class Quiet:
     def step(self, name, detail=""): pass
     def advance(self, done, total): pass
 
-clock = _BootClock()
+clock = SystemClock()
 closes_at_s = clock.boot_s() + 60
 mount = Mount(kind="ext4", what=sys.argv[1])
 source = MountedFolderSource("pmsi", mount, b"huge", clock=clock)

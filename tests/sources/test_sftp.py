@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from vault.errors import (
 from vault.secret import Secret
 from vault.sources.host_keys import make_key, pin
 from vault.sources.sftp import SftpSource
-from vault.sources.ssh_session import Account, fetch_host_key
+from vault.sources.ssh_session import Account, SshSession, fetch_host_key
 
 MIB = 1024**2
 
@@ -97,6 +98,15 @@ def test_dropped_connection_is_made_anew_once(bench, server, account, pull) -> N
     assert drops[0] > 0
     assert entry.sha256 == hashlib.sha256(content).hexdigest()
     assert server.bytes_given("big.bin")[-1] <= len(content) - 4 * MIB
+
+
+def test_what_a_drop_left_can_be_closed(account) -> None:
+    """Whether the connection was seen to end or not: the drop is what is told, not the closing."""
+    for _ in range(5):
+        with SshSession("lab", account) as session:
+            reader = session.open_reader()
+            session._transport.sock.shutdown(socket.SHUT_WR)  # gone for us, not noticed yet
+            reader.close()
 
 
 def test_connection_that_drops_again_ends_the_pull(bench, server, account, pull) -> None:

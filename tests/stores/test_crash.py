@@ -27,7 +27,10 @@ from vault.stores import FilesStore, read_plan
 carry.GROUP_FILES = 6
 with FilesStore(os.fsencode(sys.argv[4]), immutable=sys.argv[5] == "immutable") as store:
     plan = read_plan(os.open(sys.argv[2], os.O_RDONLY))
-    report = store.carry(plan, landing=os.fsencode(sys.argv[3]), soft_closes_at_s=float("inf"))
+    records = [("coffre/views/1.zst", b"list"), ("coffre/heads/1", b"head")]
+    report = store.carry(
+        plan, landing=os.fsencode(sys.argv[3]), soft_closes_at_s=float("inf"), records=records
+    )
 sys.exit(0 if report.is_complete else 9)
 """
 
@@ -47,7 +50,7 @@ def command(airlock, batches, tmp_path: Path) -> list[str]:
 
 
 def assert_sound(airlock, batches) -> None:
-    """Nothing is torn; an index has all its packs, a snapshot all that came before it."""
+    """Nothing is torn; an index has all its packs, a snapshot and a record all before them."""
     there = airlock.there()
     assert airlock.torn() == []
     before: set[str] = set()
@@ -59,6 +62,11 @@ def assert_sound(airlock, batches) -> None:
             if file.path.startswith("snapshots") and file.path in there:
                 assert {other.path for other in batch} <= there
         before |= packs
+    if (airlock.root / "coffre/heads/1").exists():
+        assert (airlock.root / "coffre/heads/1").read_bytes() == b"head"
+        assert (airlock.root / "coffre/views/1.zst").read_bytes() == b"list"
+    if (airlock.root / "coffre/views/1.zst").exists():
+        assert {file.path for batch in batches for file in batch} <= there
 
 
 @pytest.mark.root
@@ -110,3 +118,13 @@ def test_a_sync_that_fails_after_the_packs_keeps_the_index_back(ext4, batches, t
     assert run_injected(argv, "syncfs", 2, "error=EIO").returncode == 9
     assert {name.split("/")[0] for name in ext4.there()} == {"data"}
     assert os.listdir(ext4.root / "repository/index") == []
+
+
+@pytest.mark.root
+@pytest.mark.skipif(why_no_strace() is not None, reason=f"NOT SHOWN: {why_no_strace()}")
+def test_list_and_head_cost_no_barrier_of_their_own(ext4, batches, tmp_path):
+    """One group with its records: content, packs, indexes, then snapshots, list and head."""
+    argv = command(ext4, batches[:1], tmp_path)
+    counts = count_calls(argv, ["syncfs"], log=tmp_path / "calls")
+    assert counts["syncfs"] == 4
+    assert (ext4.root / "coffre/heads/1").read_bytes() == b"head"

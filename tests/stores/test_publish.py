@@ -117,3 +117,35 @@ def test_fault_46_publishing_on_a_lying_disk_is_found_out(landing, airlock_at, t
             with pytest.raises(ReadBackFailed):
                 store.publish("coffre/heads/1", os.urandom(20_000))
             assert store.names("coffre/heads") == []
+
+
+def test_records_that_cannot_be_published_take_nothing_from_the_carry(folder, landing):
+    """The carry is told first, whole; then the error is raised."""
+    batch, told = landing.batch(70_000), []
+    with folder.store() as store:
+        store.publish("coffre/heads/1", b"another's")
+        with pytest.raises(StoreError, match="another content"):
+            store.carry(
+                [batch],
+                landing=os.fsencode(landing.folder),
+                soft_closes_at_s=float("inf"),
+                records=[("coffre/views/1.zst", b"list"), ("coffre/heads/1", b"ours")],
+                on_settled=told.append,
+            )
+    assert [report.is_complete for report in told] == [True]
+    assert folder.there() == {file.path for file in batch}
+
+
+def test_records_of_a_carry_that_has_nothing_to_do_are_published(folder, landing):
+    """A night that finds all there still leaves its head, and twice is once."""
+    batch = landing.batch(70_000)
+    folder.carry(batch)
+    for _ in range(2):
+        with folder.store() as store:
+            store.carry(
+                [batch],
+                landing=os.fsencode(landing.folder),
+                soft_closes_at_s=float("inf"),
+                records=[("coffre/heads/1", b"head")],
+            )
+            assert store.read("coffre/heads/1", limit_bytes=9) == b"head"

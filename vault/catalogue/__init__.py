@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vault.catalogue.records import LastAdmission
-
 if TYPE_CHECKING:
     from vault.catalogue.catalogue import Catalogue
 
-__all__ = ["Catalogue", "LastAdmission"]
+__all__ = ["Catalogue"]
 
 
 def __getattr__(name: str) -> object:

@@ -89,7 +89,7 @@ class Cycles(Database):
         with self._writing() as connection:
             _change(connection, number, ended)
             _store(connection, cycle_source, number, [asdict(one) for one in result.sources])
-            _store(connection, cycle_target, number, [asdict(one) for one in result.targets])
+            _store(connection, cycle_target, number, [_kept(one) for one in result.targets])
             _store(connection, alien, number, [asdict(one) for one in result.aliens])
 
     def unfinished_cycles(self) -> tuple[int, ...]:
@@ -184,6 +184,12 @@ def _result(connection: Connection, row: Row[Any]) -> CycleResult:
 
 def _source(members: dict[str, Any]) -> SourceResult:
     return SourceResult(**members | {"verdict": SourceVerdict(members["verdict"])})
+
+
+def _kept(target: TargetResult) -> dict[str, Any]:
+    """Give what is stored of a target's result; the ledger has what was read back of old files."""
+    members = asdict(target)
+    return {name: value for name, value in members.items() if not name.startswith("old_")}
 
 
 def _target(members: dict[str, Any]) -> TargetResult:

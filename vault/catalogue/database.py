@@ -119,15 +119,6 @@ class Database:
             connection.close()
         _sync(part)
 
-    def find_damage(self) -> list[str]:
-        """Ask SQLite to check the whole file; nothing when it is sound. Takes seconds a GB."""
-        try:
-            with self._reading() as connection:
-                found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check")]
-        except CatalogueError as error:  # so damaged that the check itself gives up: an answer too
-            return [str(error)]
-        return [] if found == ["ok"] else found
-
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """Hold one transaction, committed and synced at the end, undone by any error."""

@@ -43,17 +43,17 @@ class Landing(Database):
 
         A file that an earlier batch holds stays there and is left out of this one.
         """
-        keys = sorted({_key(file) for file in files})
+        keys = sorted({file_key(file) for file in files})
         with self._writing() as connection:
             row = {"cycle": cycle, "source": source}
             number = int(connection.execute(insert(batch).values(row)).lastrowid)
             taken: list[_Key] = []
-            first = _count(connection)
-            for chunk in _chunks(keys):
-                fresh, forgotten = _sort_out(connection, chunk)
-                _number(connection, fresh, first=first, batch_number=number)
+            first = count_files(connection)
+            for chunk in chunks(keys):
+                fresh, forgotten = sort_out(connection, chunk)
+                number_files(connection, fresh, first=first, batch_number=number)
                 first += len(fresh)
-                _adopt(connection, forgotten, number)
+                adopt_files(connection, forgotten, number)
                 taken += fresh + forgotten
         taken.sort()
         return Batch(
@@ -90,21 +90,13 @@ class Landing(Database):
             for name, size in connection.execute(wanted):
                 yield name_to_file(name, size)
 
-    def forget_files(self, paths: Iterable[str]) -> None:
-        """Take files out of their batches, when the landing was pruned; old lists keep them."""
-        forget = update(repository_file).where(bindparam("gone") == _NAME).values(batch=None)
-        names = ({"gone": _key(RepositoryFile(path=path, size_bytes=0))[0]} for path in paths)
-        with self._writing() as connection:
-            for chunk in _chunks(names):
-                connection.execute(forget, chunk)
-
     def put_landing_list(self, cycle: int, files: Iterable[RepositoryFile]) -> None:
         """Keep which files were in the landing at a cycle, sorted by path; once a cycle."""
         with self._writing() as connection:
             bits, unknown = _match(connection, files)
-            first = _count(connection)
-            for chunk in _chunks(_unpack(unknown)):
-                _number(connection, chunk, first=first, batch_number=None)
+            first = count_files(connection)
+            for chunk in chunks(_unpack(unknown)):
+                number_files(connection, chunk, first=first, batch_number=None)
                 bits.update(range(first, first + len(chunk)))
                 first += len(chunk)
             packed = bits.to_bytes()
@@ -130,14 +122,31 @@ class Landing(Database):
                 if number in bits:
                     yield name_to_file(name, size)
 
-    def listed_cycles(self) -> tuple[int, ...]:
-        """Give the cycles whose list is kept, oldest first."""
-        wanted = select(landing_list.c.cycle).order_by(landing_list.c.cycle)
+    def listed_cycles(self, *, before: int) -> list[int]:
+        """Give the cycles before one whose list is kept, newest first."""
+        wanted = select(landing_list.c.cycle).where(landing_list.c.cycle < before)
         with self._reading() as connection:
-            return tuple(connection.scalars(wanted))
+            return list(connection.scalars(wanted.order_by(landing_list.c.cycle.desc())))
+
+    def first_cycle(self, files: Iterable[RepositoryFile]) -> int:
+        """Give the cycle of the first batch that holds one of these files; 0 when none does."""
+        found: list[int] = []
+        with self._reading() as connection:
+            for chunk in chunks(sorted(file_key(file) for file in files)):
+                names = [name for name, _ in chunk]
+                wanted = select(func.min(batch.c.cycle)).join(
+                    repository_file, repository_file.c.batch == batch.c.number
+                )
+                found += [
+                    number
+                    for number in connection.scalars(wanted.where(_NAME.in_(names)))
+                    if number is not None
+                ]
+        return min(found, default=0)
 
 
-def _key(file: RepositoryFile) -> _Key:
+def file_key(file: RepositoryFile) -> _Key:
+    """Pack a file's path, beside its size; CatalogueError for an unlawful path."""
     try:
         return file_to_name(file), file.size_bytes
     except ValueError as error:
@@ -146,7 +155,7 @@ def _key(file: RepositoryFile) -> _Key:
         ) from None
 
 
-def _sort_out(connection: Connection, keys: Sequence[_Key]) -> tuple[list[_Key], list[_Key]]:
+def sort_out(connection: Connection, keys: Sequence[_Key]) -> tuple[list[_Key], list[_Key]]:
     """Split what no batch holds into what was never seen and what was forgotten."""
     wanted = select(_NAME, _SIZE, _BATCH).where(_NAME.in_([name for name, _ in keys]))
     seen = {(name, size): held for name, size, held in connection.execute(wanted)}
@@ -155,12 +164,12 @@ def _sort_out(connection: Connection, keys: Sequence[_Key]) -> tuple[list[_Key],
     return fresh, forgotten
 
 
-def _count(connection: Connection) -> int:
+def count_files(connection: Connection) -> int:
     """Give the number that the next file gets: rows are never deleted, so numbers have no gap."""
     return int(connection.scalar(select(func.count()).select_from(repository_file)) or 0)
 
 
-def _number(
+def number_files(
     connection: Connection, keys: Sequence[_Key], *, first: int, batch_number: int | None
 ) -> None:
     """Store files that were never seen, under the numbers from ``first`` on."""
@@ -174,7 +183,7 @@ def _number(
         )
 
 
-def _adopt(connection: Connection, keys: Sequence[_Key], batch_number: int) -> None:
+def adopt_files(connection: Connection, keys: Sequence[_Key], batch_number: int) -> None:
     """Give forgotten files, which came again, to the batch that brought them back."""
     if keys:
         adopt = update(repository_file).where(bindparam("n") == _NAME, bindparam("s") == _SIZE)
@@ -191,7 +200,7 @@ def _match(connection: Connection, files: Iterable[RepositoryFile]) -> tuple[Bit
     row = next(rows, None)
     before: _Key = (b"", 0)
     for file in files:
-        key = _key(file)
+        key = file_key(file)
         if key <= before:
             raise CatalogueError("a landing list is not sorted by path")
         before = key
@@ -209,7 +218,8 @@ def _unpack(packed: bytearray) -> Iterator[_Key]:
         yield (name if name[0] else b"\0"), size
 
 
-def _chunks(things: Iterable[_T]) -> Iterator[list[_T]]:
+def chunks(things: Iterable[_T]) -> Iterator[list[_T]]:
+    """Give things a few thousand at a time."""
     left = iter(things)
     while chunk := list(islice(left, _CHUNK)):
         yield chunk

@@ -24,7 +24,8 @@ from sqlalchemy import (
 
 from vault.catalogue.columns import Hex, Instant, Texts
 
-REVISIONS = ("0001",)  # every revision this code knows, oldest first
+# every revision this code knows, oldest first
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 
 metadata = MetaData()
 
@@ -109,6 +110,9 @@ snapshot = Table(
     Column("manifest", Hex, nullable=False),
     Column("files", Integer, nullable=False),
     Column("bytes", Integer, nullable=False),
+    Column("forgotten_at", Instant),  # when the landing let go of it
+    Column("forgotten_after", Integer),  # the last cycle whose list may name it
+    Column("warned", Boolean, nullable=False, server_default=text("0")),  # by inspection
     Index("snapshot_by_source", "source", "cycle", "id"),
 )
 
@@ -212,5 +216,147 @@ target_hold = Table(
     Column("cycle", Integer, primary_key=True),
     Column("complete", Boolean, nullable=False),
     Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+drill = Table(
+    "drill",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("level_asked", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("seed", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("operated_by", Text, nullable=False),
+    Column("validated_by", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("verdict", Text),
+    Column("level_reached", Text),
+    Column("snapshot_id", Hex),
+    Column("cycle", Integer),
+    Column("point_at", Instant),
+    Column("files", Integer),
+    Column("bytes", Integer),
+    Column("of_files", Integer),
+    Column("of_bytes", Integer),
+    Column("mismatches", Integer),
+    Column("duration_s", Float),
+    Column("total_s", Float),
+    Column("age_s", Float),
+    Column("dmia_s", Integer),
+    Column("pdma_s", Integer),
+    Column("bound", Float),
+    Column("opening", Integer),
+    Column("exposure_s", Float),
+    Column("disconnection", Text),
+    Column("not_tested", Texts),
+    Column("ledger_n", Integer),
+    Column("ledger_sha256", Hex),
+    Column("signed_by", Text),
+    Column("signed_login", Text),
+    Column("signed_at", Instant),
+    Column("signed_proof", Text),
+    Index("drill_by_source", "source", "number"),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+drill_check = Table(
+    "drill_check",
+    metadata,
+    Column("drill", ForeignKey("drill.number"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("level", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("details", Text, nullable=False),  # JSON, counts and words
+    Column("verdict", Text),
+    sqlite_with_rowid=False,
+)
+
+# When each content was last restored and proven, by level: proof belongs to bytes, not to names.
+proof = Table(
+    "proof",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("content", Hex, primary_key=True),
+    Column("level", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("drill", ForeignKey("drill.number"), nullable=False),
+    Index("proof_by_content", "content", "level"),
+    sqlite_with_rowid=False,
+)
+finding = Table(
+    "finding",
+    metadata,
+    Column("subject", LargeBinary, primary_key=True),  # hash of the content, half hash of the name
+    Column("tables", Text, nullable=False),  # which inspectors looked
+    Column("data", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+shape = Table(
+    "shape",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("cycle", ForeignKey("cycle.number"), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+refused_export = Table(
+    "refused_export",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("identity", Hex, nullable=False),  # of its manifest, as it was pulled
+    Column("cycle", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("reasons", Texts, nullable=False),
+    Column("attack_at", Integer, nullable=False),
+    Column("accepted_at", Instant),
+    Column("accepted_by", Text),
+    Column("accepted_reason", Text),
+    Column("accepted_login", Text),
+)
+
+pmsi_export = Table(
+    "pmsi_export",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("subject", LargeBinary, primary_key=True),  # as that of its finding
+    Column("first", Integer, nullable=False),  # cycles whose snapshot holds it: the first
+    Column("newest", Integer, nullable=False),  # and the newest
+    sqlite_with_rowid=False,
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("gap", Text, nullable=False),  # JSON: kind, texts, values, source, target, owner
+    Column("since", Instant),
+    Column("raised_at", Instant, nullable=False),
+    Column("marks", Texts, nullable=False),
+    Column("over_at", Instant),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", Text),
+    Column("acknowledged_reason", Text),
+    Column("acknowledged_login", Text),
+    Column("escalated_at", Instant),
+)
+
+pmsi_loss = Table(
+    "pmsi_loss",
+    metadata,
+    Column("cell", Text, primary_key=True),  # 990000010/MCO/2024/M05
+    Column("attempt", Text, nullable=False),  # whose loss is lawful: stamp, and when it was seen
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("login", Text, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -14,11 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vault.catalogue.database import Database
-from vault.catalogue.records import LastAdmission
-from vault.catalogue.schema import cycle as cycle_table
-from vault.catalogue.schema import cycle_target, target_head, target_hold
 from vault.catalogue.schema import opening as opening_table
 from vault.catalogue.schema import target as target_table
+from vault.catalogue.schema import target_head, target_hold
 from vault.errors import CatalogueError
 from vault.records import Hold, OpeningRecord, PublishedHead
 from vault.results import (
@@ -26,14 +24,14 @@ from vault.results import (
     DoorProof,
     Exposure,
     ShutReport,
-    TargetOutcome,
     TargetRecord,
 )
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_CARRIED = (TargetOutcome.ADMITTED.value, TargetOutcome.PARTIAL.value)
+
+_NOT_SHUT = or_(opening_table.c.proof.is_(None), opening_table.c.proof != DoorProof.SHUT.value)
 
 
 class Targets(Database):
@@ -110,10 +108,7 @@ class Targets(Database):
             "disconnection": exposure.shut.disconnection.value,
             "evidence": exposure.shut.evidence,
         }
-        unproven = or_(
-            opening_table.c.proof.is_(None), opening_table.c.proof != DoorProof.SHUT.value
-        )
-        closing = update(opening_table).where(and_(opening_table.c.number == number, unproven))
+        closing = update(opening_table).where(and_(opening_table.c.number == number, _NOT_SHUT))
         with self._writing() as connection:
             if connection.execute(closing.values(values)).rowcount != 1:
                 raise CatalogueError("opening {opening} is not open", opening=number)
@@ -128,13 +123,13 @@ class Targets(Database):
         if since is not None:
             wanted = wanted.where(opening_table.c.opened_at >= since)
         with self._reading() as connection:
-            return [_opening(row) for row in connection.execute(wanted)]
+            return [opening_record(row) for row in connection.execute(wanted)]
 
     def unclosed_openings(self) -> list[OpeningRecord]:
         """Give the openings that were announced and not proven shut, oldest first."""
-        return [
-            one for one in self.openings() if one.exposure is None or not one.exposure.shut.is_shut
-        ]
+        wanted = select(opening_table).where(_NOT_SHUT).order_by(opening_table.c.number)
+        with self._reading() as connection:
+            return [opening_record(row) for row in connection.execute(wanted)]
 
     def record_head(self, target: str, number: int, sha256: str, confirmed: bool) -> None:
         """Keep a signed head: unconfirmed before it is published, confirmed once read back.
@@ -206,29 +201,6 @@ class Targets(Database):
                 for number, complete, at in connection.execute(wanted)
             }
 
-    def newest_held(self, target: str) -> int | None:
-        """Give the newest cycle that the target holds whole."""
-        held = [number for number, hold in self.holds(target).items() if hold.complete]
-        return max(held, default=None)
-
-    def last_admitted(self, target: str) -> LastAdmission | None:
-        """Give the newest ended cycle that carried something onto the target in use."""
-        with self._reading() as connection:
-            row = _known(connection, target)
-            wanted = (
-                select(cycle_table.c.number, cycle_table.c.ended_at, cycle_target.c.outcome)
-                .join(cycle_target, cycle_target.c.cycle == cycle_table.c.number)
-                .where(cycle_target.c.name == target, cycle_target.c.outcome.in_(_CARRIED))
-                .where(cycle_table.c.ended_at >= row.enrolled_at)
-                .order_by(cycle_table.c.number.desc())
-                .limit(1)
-            )
-            found = connection.execute(wanted).first()
-        if found is None:
-            return None
-        number, at, outcome = found
-        return LastAdmission(cycle=number, at=at, outcome=TargetOutcome(outcome))
-
 
 def _in_use(connection: Connection, name: str) -> Row[Any] | None:
     wanted = select(target_table).where(
@@ -250,7 +222,8 @@ def _record(row: Row[Any]) -> TargetRecord:
     return TargetRecord(**{name: getattr(row, name) for name in TargetRecord.__slots__})
 
 
-def _opening(row: Row[Any]) -> OpeningRecord:
+def opening_record(row: Row[Any]) -> OpeningRecord:
+    """Read one row of the openings."""
     exposure = None
     if row.proof is not None:
         exposure = Exposure(

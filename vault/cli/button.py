@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING
 from vault.cli.media import login_of_caller
 from vault.cli.session import Session
 from vault.cli.standing import publish
-from vault.cli.words import _, message_of
+from vault.cli.whatever import told_briefly
+from vault.cli.words import _
 from vault.errors import CoffreError, DoorUnproven, ExitCode, LockHeld, UsageError
-from vault.records import AirlockRecord, Pressed
+from vault.records import Pressed
 from vault.state import State
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ _ORDERLY_S = 10.0  # a running night shuts its doors on a signal; then it is kil
 
 def secure_command(session: Session, *, reason: str, by: str) -> int:
     """Stop what runs, shut every door, and let nothing open until another person releases."""
-    from vault.config import peek
+    from vault.config import state_of
     from vault.statefile import StateFolder
 
     # What else of this vault is broken (a typo, a secret, the catalogue) must not hold the button.
-    state = StateFolder(peek(session.config).state)
+    state = StateFolder(state_of(session.config))
     if not os.access(state.folder, os.R_OK | os.X_OK):  # not there, or another account's
         session.wired().require_founded()
     pressed = Pressed(by=by, reason=reason, at=datetime.now(UTC), login=login_of_caller())
@@ -72,18 +72,30 @@ def _shut_all(session: Session, state: StateFolder, pressed: Pressed) -> Mapping
         reports = wired.airlock.secure(pressed)
         publish(wired)
     except (CoffreError, OSError) as error:
-        session.say(message_of(error) if isinstance(error, CoffreError) else str(error))
-        with contextlib.suppress(OSError):
-            state.commit(AirlockRecord(state=State.DEGRADED, since=pressed.at))
-        raise DoorUnproven(
-            "a door could not be proven shut: nothing opens",
-            hint="what does coffre doctor say of the doors?",
-        ) from error
+        session.say(told_briefly(error))
+        return _shut_listed(state)
+    return reports
+
+
+def _shut_listed(state: StateFolder) -> Mapping[str, ShutReport]:
+    """Go by the list of doors; the ledger is told at the next start that can write to it."""
+    from vault.shutting import open_doors
+    from vault.wiring.doors import degrade, shut_whatever
+
+    try:
+        reports = shut_whatever(state, "red button")
+    except DoorUnproven:
+        degrade(state, "red button: no door could be named")
+        raise
+    if not open_doors(reports):
+        state.tell_public(State.SECURED)
     return reports
 
 
 def release_command(session: Session, *, by: str) -> int:
     """Release the red button; another person than who pressed it."""
+    from vault.wiring.practice import note_exercised
+
     wired = session.wired()
     with wired.locked():
         pressed = wired.state.pressed()
@@ -97,6 +109,7 @@ def release_command(session: Session, *, by: str) -> int:
             )
         wired.airlock.recover()
         wired.airlock.release(by=by, login=login_of_caller())
+        note_exercised(wired, "red-button")
         publish(wired)
     session.say(
         _("Released by {by}. The names are as declared; logins are in the ledger.").format(by=by)

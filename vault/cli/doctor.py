@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.cli.session import Session, is_root
 from vault.cli.shown import colour, size, wrapped
+from vault.cli.whatever import shutting_whatever
 from vault.cli.words import _, called, hint_of, message_of, retell
-from vault.errors import CoffreError, ExitCode, LockHeld
+from vault.errors import CatalogueError, CoffreError, ExitCode, LedgerError, LockHeld
 
 if TYPE_CHECKING:
+    from vault.results import ShutReport
     from vault.wiring.wired import Wired
 
 
@@ -29,7 +32,11 @@ class Finding:
 
 def doctor_command(session: Session) -> int:
     """Look at everything a night needs; 0 when all is well, 5 when a door is not proven shut."""
-    wired = session.wired()
+    with shutting_whatever(session):
+        return _doctor(session, session.wired())
+
+
+def _doctor(session: Session, wired: Wired) -> int:
     findings = list(_examine(wired))
     code = _code(findings)
     for finding in findings:
@@ -62,6 +69,7 @@ _LABELS = {
     "restic": "restic",
     "vault": "vault",
     "ledger": "ledger",
+    "clock": "clock",
     "landing": "landing",
     "recovery password": "recovery password",
     "room": "room",
@@ -115,10 +123,12 @@ def _vault(wired: Wired) -> Iterator[Finding]:
     if not founded.good:
         return
     yield _try("ledger", lambda: _ledger(wired), _("docs/ledger.md says how it is read"))
+    yield _try("clock", lambda: _clock(wired), "")
     yield _landing(wired)
-    yield _keys(wired)
-    yield _room(wired)
+    yield _try("recovery password", lambda: _keys(wired), "coffre keys confirm")
+    yield _try("room", lambda: _room(wired), "")
     yield from _doors(wired)
+    yield from _strangers(wired)
 
 
 def _founded(wired: Wired) -> str:
@@ -135,6 +145,13 @@ def _ledger(wired: Wired) -> str:
     return _("{count} entries, chained").format(count=wired.ledger.head().n + 1)
 
 
+def _clock(wired: Wired) -> str:
+    from vault.timekeeping import require_clock
+
+    require_clock(wired.catalogue, wired.ledger, wired.clock)
+    return _("not behind what was written")
+
+
 def _landing(wired: Wired) -> Finding:
     from vault.admission import compare_pins
 
@@ -149,57 +166,68 @@ def _landing(wired: Wired) -> Finding:
     return _try("landing", ask, _("docs/sysadmin.md says what to do"))
 
 
-def _keys(wired: Wired) -> Finding:
+def _keys(wired: Wired) -> str:
     from vault.founding import CONFIRMED_FACT
 
-    confirmed = wired.catalogue.fact(CONFIRMED_FACT)
-    if confirmed:
-        return Finding(name="recovery password", good=True, says=_("read back"))
-    return Finding(
-        name="recovery password",
-        good=False,
-        says=_("nobody has read it back"),
-        mend="coffre keys confirm",
-    )
+    if not wired.catalogue.fact(CONFIRMED_FACT):
+        raise CoffreError("nobody has read it back")
+    return _("read back")
 
 
-def _room(wired: Wired) -> Finding:
+def _room(wired: Wired) -> str:
     facts = os.statvfs(wired.settings.state)
     free = facts.f_bavail * facts.f_frsize
     landing = sum(file.size_bytes for file in wired.catalogue.known_paths())
-    return Finding(
-        name="room",
-        good=free > landing // 4,
-        says=_("{free} free where the state is; the landing holds {landing}").format(
-            free=size(free), landing=size(landing)
-        ),
-        mend=_("a larger disk for the state, before the landing fills it"),
-    )
+    told = _("{free} free where the state is; the landing holds {landing}")
+    if free <= landing // 4:
+        raise CoffreError(
+            "{free} free where the state is; the landing holds {landing}",
+            free=size(free),
+            landing=size(landing),
+            hint="a larger disk for the state, before the landing fills it",
+        )
+    return told.format(free=size(free), landing=size(landing))
 
 
 def _doors(wired: Wired) -> Iterator[Finding]:
     """Shut and ask under the lock; a night that runs has the doors, and is left alone."""
     try:
-        with wired.locked():
-            recovery = wired.airlock.recover()
+        shut = _shut(wired)
     except LockHeld as error:
         yield Finding(name="doors", good=True, says=message_of(error))
         return
-    for name, report in recovery.shut.items():
+    for name, report in shut.items():
         yield Finding(
             name=f"door {name}",
             good=report.is_shut,
             says=retell("; ".join((called(str(report.disconnection)), *report.evidence))),
             mend=_("pull the cable; then coffre doctor again"),
         )
-    for name in wired.settings.targets:
-        if name not in wired.doors:
-            yield Finding(
-                name=f"target {name}",
-                good=False,
-                says=_("not enrolled yet"),
-                mend=f"coffre target enrol {name}",
-            )
+
+
+def _shut(wired: Wired) -> Mapping[str, ShutReport]:
+    """Recover; from the list of doors alone when the records do not let."""
+    from vault.wiring.doors import shut_whatever
+
+    try:
+        with wired.locked():
+            return wired.airlock.recover().shut
+    except (LedgerError, CatalogueError):
+        with wired.state.lock():
+            return shut_whatever(wired.state, "doctor")
+
+
+def _strangers(wired: Wired) -> Iterator[Finding]:
+    with contextlib.suppress(CatalogueError):  # told before
+        enrolled = {record.name for record in wired.catalogue.targets()}
+        for name in wired.settings.targets:
+            if name not in enrolled:
+                yield Finding(
+                    name=f"target {name}",
+                    good=False,
+                    says=_("not enrolled yet"),
+                    mend=f"coffre target enrol {name}",
+                )
 
 
 def _sources(wired: Wired) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
+from vault.cli.hooks import tell_hooks
 from vault.cli.media import login_of_caller
 from vault.cli.progress import make_progress
 from vault.cli.session import Session
@@ -31,7 +32,7 @@ def ls_command(
 
     wired = session.wired()
     wired.require_founded()
-    _require_source(wired, source)
+    require_source(wired, source)
     wish = Wish(source=source, to=b"", at=_parse_at(wired, at), cycle=cycle)
     candidates = wired.restorer.candidates(wish)
     zone = wired.settings.time_zone
@@ -43,14 +44,24 @@ def ls_command(
                 "snapshot_id": point.snapshot_id,
                 "files": point.files,
                 "bytes": point.bytes,
+                "forgotten_at": point.forgotten_at.isoformat() if point.forgotten_at else None,
             }
             for point in candidates
         ]
         rows = [
-            [str(p.cycle), moment(p.taken_at, zone), str(p.files), size(p.bytes), p.snapshot_id[:8]]
+            [
+                str(p.cycle),
+                moment(p.taken_at, zone),
+                str(p.files),
+                size(p.bytes),
+                p.snapshot_id[:8],
+                _("media only") if p.forgotten_at else "",
+            ]
             for p in candidates
         ]
-        heads = [_("night"), _("taken"), _("files"), _("size"), _("snapshot")]
+        heads = [_("night"), _("taken"), _("files"), _("size"), _("snapshot"), ""]
+        if not any(point.forgotten_at for point in candidates):
+            heads, rows = heads[:-1], [row[:-1] for row in rows]
         session.say(table(heads, rows, right=(0, 2, 3)))
         return session.emit({"source": source, "points": points})
     newest = candidates[0]
@@ -67,7 +78,7 @@ def ls_command(
         line = _("{source} as of night {cycle}, {at}")
         at_text = moment(newest.taken_at, zone)
         session.whisper(line.format(source=source, cycle=newest.cycle, at=at_text))
-        session.say(table([_("size"), _("changed"), _("name")], rows, right=(0,)))
+        session.say(table([_("size"), _("changed"), _("name")], rows, right=(0,), whole=(2,)))
     files = [
         {**to_json(e.path), "size": e.size_bytes, "mtime_ns": e.mtime_ns, "sha256": e.sha256}
         for e in entries
@@ -91,7 +102,7 @@ def restore_command(
     with make_progress(quiet=session.is_quiet) as progress:
         wired = session.wired(progress)
         wired.require_founded()
-        _require_source(wired, source)
+        require_source(wired, source)
         wish = Wish(
             source=source,
             to=os.fsencode(os.path.abspath(to)),
@@ -108,6 +119,7 @@ def restore_command(
                 restored = wired.restorer.restore(wish)
             finally:
                 publish(wired)
+                tell_hooks(session, wired)
     return _show(session, wired, restored)
 
 
@@ -173,7 +185,8 @@ def _show(session: Session, wired: Wired, restored: Restored) -> int:
     return int(code)
 
 
-def _require_source(wired: Wired, source: str) -> None:
+def require_source(wired: Wired, source: str) -> None:
+    """Refuse a source that neither the configuration nor any point knows."""
     known = [*wired.settings.sources, "coffre"]
     seen = {snapshot.source for snapshot in wired.catalogue.snapshots(None)}
     if source not in known and source not in seen:

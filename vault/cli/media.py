@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from vault.cli.hooks import tell_hooks
 from vault.cli.session import Session, is_root
 from vault.cli.shown import moment, size, table
 from vault.cli.standing import publish
-from vault.cli.words import _, called, retell
-from vault.errors import DoorUnproven, NeedsRoot, UsageError
-from vault.ports import Medium
+from vault.cli.whatever import shutting_whatever
+from vault.cli.words import _, called, message_of, retell
+from vault.errors import CoffreError, DoorUnproven, NeedsRoot, UsageError
+from vault.ports import Medium, OpenVault, VaultDoor
+from vault.shutting import asked
 
 if TYPE_CHECKING:
+    from vault.doors.format import Doomed
     from vault.wiring.wired import Wired
 
 _SHELL = "/bin/bash"
@@ -25,6 +29,8 @@ def enrol_command(
     session: Session, name: str, *, device: str | None, format_it: bool, yes: bool
 ) -> int:
     """Make a medium the target NAME: the ceremony, outside any cycle."""
+    from vault.wiring.doors import door_text
+
     wired = session.wired()
     wired.require_founded()
     settings = wired.settings.targets.get(name)
@@ -46,11 +52,12 @@ def enrol_command(
     if settings.door.folder is not None:
         medium = _folder_medium(session, name, settings.door.folder, device, format_it, yes)
     else:
-        medium = _disk_medium(session, name, device, format_it=format_it, yes=yes)
+        in_use = {record.uuid: record.name for record in wired.catalogue.targets()}
+        medium = _disk_medium(session, name, device, format_it=format_it, yes=yes, in_use=in_use)
     with wired.locked():
         wired.airlock.recover()
-        wired.doors[name] = wired.new_door(name, medium)
-        enrolment = wired.ceremony.enrol(name, medium=medium, door=wired.door_text(name))
+        wired.add_door(name, medium)
+        enrolment = wired.ceremony.enrol(name, medium=medium, door=door_text(wired.settings, name))
         publish(wired)
     session.say(_("{name} is enrolled; its door is shut and proven.").format(name=name))
     return session.emit(
@@ -78,7 +85,13 @@ def _folder_medium(
 
 
 def _disk_medium(
-    session: Session, name: str, device: str | None, *, format_it: bool, yes: bool
+    session: Session,
+    name: str,
+    device: str | None,
+    *,
+    format_it: bool,
+    yes: bool,
+    in_use: Mapping[str, str],
 ) -> Medium:
     from vault.doors.format import describe, format_ext4, medium_of
 
@@ -102,11 +115,24 @@ def _disk_medium(
         ).rstrip()
     )
     if format_it:
+        _require_free(device, doomed, in_use)
         session.say(_("EVERYTHING on {device} will be destroyed.").format(device=device))
     _require_yes(yes)
     if format_it:
         format_ext4(device, name)
     return medium_of(device)
+
+
+def _require_free(device: str, doomed: Doomed, in_use: Mapping[str, str]) -> None:
+    """Refuse a medium of ours: what an enrolled target holds is destroyed by no option."""
+    owner = next((in_use[uuid] for uuid in doomed.uuids if uuid in in_use), None)
+    if owner is not None:
+        raise UsageError(
+            "{device} is the medium of {name}, which is enrolled: it is not formatted",
+            device=device,
+            name=owner,
+            hint="is it another device? or else coffre target retire {name} --yes, and again",
+        )
 
 
 def _require_yes(yes: bool) -> None:
@@ -169,17 +195,22 @@ def retire_command(session: Session, name: str, *, yes: bool) -> int:
             )
         wired.catalogue.retire_target(name, wired.clock.now())
         wired.ledger.append("target-retired", target=name)
+        wired.drop_door(name)
         publish(wired)
     return session.emit({"target": name, "retired": True})
 
 
 def _require_enrolled(wired: Wired, name: str) -> None:
     if wired.catalogue.target(name) is None:
-        raise UsageError(
-            "{name} is not an enrolled target",
-            name=name,
-            hint="which ones does coffre target list show?",
-        )
+        raise _not_enrolled(name)
+
+
+def _not_enrolled(name: str) -> UsageError:
+    return UsageError(
+        "{name} is not an enrolled target",
+        name=name,
+        hint="which ones does coffre target list show?",
+    )
 
 
 # -- open, close
@@ -202,28 +233,27 @@ def open_command(
         wired.airlock.recover()
         record = wired.catalogue.target(name)
         assert record is not None
-        medium = wired.doors[name].find()
-        opening = Opening(
-            target=name,
-            medium=medium,
-            purpose="open",
-            writing=False,
-            closes_at_s=wired.clock.boot_s() + limit_s,
-        )
-        wired.ledger.append("opened-by-hand", target=name, reason=reason, login=login_of_caller())
         try:
-            with wired.airlock.vault_open(opening) as opened:
-                wired.carrier.believe(record, medium, opened.vault.read_marks())
-                root = os.fsdecode(getattr(opened.vault, "root", b"")) or medium.device
-                session.whisper(
-                    _("Open read-only at {root} for {time}.").format(root=root, time=duration)
+            with wired.moments.at_door(name, "open") as find:
+                medium = find()
+                opening = Opening(
+                    target=name,
+                    medium=medium,
+                    purpose="open",
+                    writing=False,
+                    closes_at_s=wired.clock.boot_s() + limit_s,
                 )
-                env = {"PATH": os.environ.get("PATH", ""), "COFFRE_TARGET": root}
-                env |= {k: v for k, v in os.environ.items() if k in ("TERM", "LANG", "HOME")}
-                out = 2 if session.as_json else 1
-                status = opened.vault.run(argv, env=env, fds=(0, out, 2), timeout_s=None)
+                login = login_of_caller()
+                wired.ledger.append("opened-by-hand", target=name, reason=reason, login=login)
+                with wired.airlock.vault_open(opening) as opened:
+                    wired.believer.believe(record, medium, opened.vault.read_marks())
+                    line = _("Open read-only at {root} for {time}.")
+                    root = os.fsdecode(getattr(opened.vault, "root", b"")) or medium.device
+                    session.whisper(line.format(root=root, time=duration))
+                    status = _run_inside(session, opened.vault, argv, root)
         finally:
             publish(wired)
+            tell_hooks(session, wired)
     assert opened.exposure is not None
     told = status if status >= 0 else 128 - status  # by a signal, as a shell says it
     code = 1 if told else 0  # 5, 6 and 7 of the command would be taken for ours
@@ -232,16 +262,25 @@ def open_command(
     return code
 
 
+def _run_inside(session: Session, vault: OpenVault, argv: Sequence[str], root: str) -> int:
+    """Run a person's command where the medium is mounted; give its end."""
+    env = {"PATH": os.environ.get("PATH", ""), "COFFRE_TARGET": root}
+    env |= {k: v for k, v in os.environ.items() if k in ("TERM", "LANG", "HOME")}
+    out = 2 if session.as_json else 1
+    return vault.run(argv, env=env, fds=(0, out, 2), timeout_s=None)
+
+
 def close_command(session: Session, name: str | None) -> int:
     """Shut one or every vault door and ask the world; safe at any hour."""
-    wired = session.wired()
-    wired.require_founded()
-    names = [name] if name else list(wired.doors)
-    reports = {}
-    for target in names:
-        if target not in wired.doors:
-            _require_enrolled(wired, target)
-        reports[target] = wired.doors[target].shut("closed by hand")
+    with shutting_whatever(session):
+        doors = _doors_to_close(session)
+        if name is not None and name not in doors:
+            raise _not_enrolled(name)
+    reports = {
+        target: asked(door.shut, "closed by hand")
+        for target, door in doors.items()
+        if name in (None, target)
+    }
     members = {
         target: {"proof": str(report.proof), "evidence": list(report.evidence)}
         for target, report in reports.items()
@@ -255,6 +294,26 @@ def close_command(session: Session, name: str | None) -> int:
             session.whisper(f"  {retell(clause)}")
     all_shut = all(report.is_shut for report in reports.values())
     return session.emit({"targets": members}, 0 if all_shut else 5)
+
+
+def _doors_to_close(session: Session) -> Mapping[str, VaultDoor]:
+    """Give the vault doors; from the list alone when configuration or catalogue are spoilt."""
+    from vault.config import state_of
+    from vault.statefile import StateFolder
+    from vault.wiring.doors import doors_whatever, is_listed
+
+    try:
+        wired = session.wired()
+        wired.require_founded()
+        return wired.doors
+    except NeedsRoot:
+        raise
+    except CoffreError as error:
+        state = StateFolder(state_of(session.config))
+        if not is_listed(state):
+            raise
+        session.say(message_of(error))
+        return doors_whatever(state).vault
 
 
 def login_of_caller() -> str:

@@ -18,14 +18,22 @@ STEPS = {
     "recover": "Shutting and asking every door",
     "preflight": "Looking at keys, landing, clock and room",
     "collect": "Collecting",
+    "await": "Waiting for",
     "inspect": "Inspecting",
     "snapshot": "Snapshotting",
     "authenticate": "Checking the landing",
     "open": "Opening the door of",
     "carry": "Carrying to",
+    "read-old": "Reading back what crossed earlier to",
     "shut": "Door shut and proven:",
     "restore": "Restoring",
     "compare": "Comparing with the manifest of",
+    "check": "Checking the repository in",
+    "open-files": "Opening the restored files of",
+    "forget": "Letting the landing go of points",
+    "remove": "Removing from",
+    "prune": "Giving room back in the landing",
+    "apply": "Letting applications read the files of",
 }
 
 
@@ -37,6 +45,11 @@ class PlainProgress:
         words = _(STEPS.get(name, name))
         with contextlib.suppress(OSError):  # a pipe that nobody reads any more
             print(f"· {words} {detail}".rstrip(), file=sys.stderr, flush=True)  # noqa: T201
+
+    def note(self, text: str) -> None:
+        """Say a sentence between two steps."""
+        with contextlib.suppress(OSError):
+            print(f"· {text}", file=sys.stderr, flush=True)  # noqa: T201
 
     def advance(self, done_bytes: int, total_bytes: int) -> None:
         """Say nothing between steps."""
@@ -76,6 +89,10 @@ class LiveProgress(PlainProgress):
         self._progress.console.print(f"· {words}", highlight=False, markup=False)
         self._progress.update(self._task, description=words, total=None, completed=0, moved="")
 
+    def note(self, text: str) -> None:
+        """Leave a sentence behind."""
+        self._progress.console.print(f"· {text}", highlight=False, markup=False)
+
     def advance(self, done_bytes: int, total_bytes: int) -> None:
         """Move the bar."""
         self._progress.update(
@@ -102,6 +119,9 @@ class SilentProgress(PlainProgress):
     """Nothing at all."""
 
     def step(self, name: str, detail: str = "") -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
         """Say nothing."""
 
 

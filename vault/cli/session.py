@@ -7,6 +7,7 @@ Rule 2: a command gives its exit code back; it never exits by itself.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.cli.words import hint_of, keep_time_of, message_of, speak
-from vault.errors import CoffreError, ExitCode
+from vault.errors import CoffreError, ExitCode, NotInitialised
 
 if TYPE_CHECKING:
-    from vault.config import Settings
+    from vault.config import Peek, Settings
+    from vault.formats import Tables
     from vault.ports import Progress
     from vault.wiring.wired import Wired
 
@@ -43,6 +45,33 @@ class Session:
         keep_time_of(settings.site.time_zone)
         return settings
 
+    def peek(self) -> Peek:
+        """Read where the state is and no more, and speak the site's language as ``settings`` do."""
+        from vault.config import peek
+
+        found = peek(self.config)
+        if self.language is None:
+            speak(found.language)
+        return found
+
+    def speak_as_the_site(self) -> None:
+        """Speak the site's language, as far as a configuration can be read; for telling errors."""
+        if self.language is None:
+            with contextlib.suppress(CoffreError, OSError):
+                self.peek()
+
+    def tables(self) -> Tables:
+        """Load the site's PMSI tables; the package's where there is no configuration."""
+        from vault.config import find, load_formats
+
+        try:
+            find(self.config)
+        except NotInitialised:
+            if self.config is not None:
+                raise
+            return load_formats()
+        return self.settings().load_formats()
+
     def wired(self, progress: Progress | None = None) -> Wired:
         """Put the vault together."""
         from vault.wiring.wired import Wired
@@ -66,27 +95,36 @@ class Session:
         if not self.is_quiet:
             self.say(text)
 
+    def document(self, members: Mapping[str, object], code: int) -> dict[str, object]:
+        """Give the command's document."""
+        return {"schema": f"coffre/{self.command}/1", "exit_code": int(code), **members}
+
     def emit(self, members: Mapping[str, object], code: int = ExitCode.SOUND) -> int:
         """Print the command's document when one is wanted; give the exit code."""
         if self.as_json:
-            document = {"schema": f"coffre/{self.command}/1", "exit_code": int(code), **members}
+            document = self.document(members, code)
             print(json.dumps(document, ensure_ascii=False, default=str))  # noqa: T201
         return int(code)
 
     def fail(self, error: CoffreError) -> int:
         """Tell an error in one line and its mend in a second; give the exit code."""
+        self.speak_as_the_site()
         code = error.exit_code
         if self.as_json:
-            told = {
-                "reference": error.reference,
-                "message": message_of(error),
-                "hint": hint_of(error),
-            }
-            return self.emit({"error": told}, code)
+            return self.emit({"error": error_members(error)}, code)
         print(f"coffre: {message_of(error)} [{error.reference}]", file=sys.stderr)  # noqa: T201
         if hint := hint_of(error):
             print(f"  → {hint}", file=sys.stderr)  # noqa: T201
         return int(code)
+
+
+def error_members(error: CoffreError) -> dict[str, str]:
+    """Give an error as the members of a document."""
+    return {
+        "reference": error.reference,
+        "message": message_of(error),
+        "hint": hint_of(error),
+    }
 
 
 def is_root() -> bool:

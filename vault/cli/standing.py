@@ -10,20 +10,25 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
+from vault.cli.notifying import send_what_waits, tell_raised
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, table, wrapped
-from vault.cli.words import _, called, speak
+from vault.cli.words import _, called, retell
 from vault.errors import CoffreError, DoorUnproven, ExitCode, NotInitialised, UsageError
+from vault.gap_groups import group_gaps, source_in
 
 if TYPE_CHECKING:
     from vault.wiring.wired import Wired
 
-_STATUS_CODES = {"degraded": ExitCode.DEGRADED, "secured": ExitCode.SECURED}
+STATUS_CODES = {"degraded": ExitCode.DEGRADED, "secured": ExitCode.SECURED}
 _KNOWN = ("locked", "unlocked", "secured", "degraded")
-_SILENCE_S = 50 * 3600.0  # as in vault.gap, whose loading would take longer than all of status
+_SILENCE_S = (
+    50 * 3600.0
+)  # as in vault.vault_gaps, whose loading would take longer than all of status
 _UNKNOWN = 3  # what a monitoring host reads when nothing could be asked
 _SEVERITIES = {"critical": "bad", "warning": "warn", "info": "dim"}
 
@@ -32,14 +37,26 @@ _SEVERITIES = {"critical": "bad", "warning": "warn", "info": "dim"}
 
 
 def publish(wired: Wired) -> None:
-    """Write the public status; a failure is for the next look, never for the night."""
+    """Judge alarms, sign the ledger and write the public status, after every act that adds to them.
+
+    A failure is for the next look, never for the night.
+    """
+    from vault.wiring.alarms import keep_alarms
+    from vault.wiring.heads import sign_if_sound
     from vault.wiring.standing import public_status
 
     try:
-        wired.state.publish(public_status(wired))
+        sign_if_sound(wired)  # first: that it cannot be signed is a gap
+        gaps, raised = keep_alarms(wired, lambda alarms: tell_raised(wired, alarms))
+        if raised:
+            sign_if_sound(wired)
+        wired.state.publish(public_status(wired, gaps))
     except (OSError, CoffreError) as error:
         line = _("the public status could not be written: {reason}")
         print(f"coffre: {line.format(reason=error)}", file=sys.stderr)  # noqa: T201
+    else:
+        if raised:
+            send_what_waits(wired)
 
 
 # -- status
@@ -47,32 +64,35 @@ def publish(wired: Wired) -> None:
 
 def status_command(session: Session) -> int:
     """Tell where the doors are, how the last night went, and what needs hands."""
-    from vault.config import peek
-
-    found = peek(session.config)
-    if session.language is None:
-        speak(found.language)
-    status = _read_public(found.state)
-    name = _alive_status(status)
-    code = _STATUS_CODES.get(name, ExitCode.SOUND)
+    found = session.peek()
+    status = read_public(found.state)
+    name = alive_status(status)
+    code = STATUS_CODES.get(name, ExitCode.SOUND)
     if session.as_json:
         members = {key: value for key, value in status.items() if key not in ("pid", "gaps")}
         return session.emit({**members, "status": name}, code)
-    session.say(_status_line(name))
-    session.say(_last_line(status, found.time_zone))
-    if targets := status.get("targets"):
-        session.say()
-        session.say(_targets(targets, found.time_zone))
-    hands = [gap for gap in status.get("gaps", []) if gap["severity"] != "info"]
-    if hands:
-        session.say()
-        session.say(_("What needs hands:"))
-        for line in gap_lines(hands, found.time_zone):
-            session.say(wrapped("  " + line, indent=4))
+    for line in status_lines(status, found.time_zone):
+        session.say(line)
     return int(code)
 
 
-def _read_public(state: str) -> dict[str, Any]:
+def status_lines(status: Mapping[str, Any], zone: str) -> list[str]:
+    """Give what a person reads of the status, line by line."""
+    told = [status_line(alive_status(status)), _last_line(status, zone)]
+    if targets := status.get("targets"):
+        told += ["", *_targets(targets, zone).split("\n")]
+        for line in media_lines(status, zone):
+            told += wrapped(line, indent=2).split("\n")
+    hands = [gap for gap in status.get("gaps", []) if gap["severity"] != "info"]
+    if hands:
+        told += ["", _("What needs hands:")]
+        for line in gap_lines(hands, zone):
+            told += wrapped("  " + line, indent=4).split("\n")
+    return told
+
+
+def read_public(state: str) -> dict[str, Any]:
+    """Read the public status; one that cannot be read counts as a door that may be open."""
     path = os.path.join(state, "public", "status.json")
     try:
         with open(path, "rb") as file:
@@ -108,11 +128,12 @@ def _tell_silence(status: dict[str, Any]) -> None:
     told = {"template": "no night has run", "message": "no night has run"}
     mend = "is the timer on? coffre run tells what holds it"
     told |= {"mend_template": mend, "mend": mend, "since": since}
-    nothing: dict[str, Any] = {"source": None, "target": None, "values": {}}
+    nothing: dict[str, Any] = {"source": None, "target": None, "owner": None, "values": {}}
+    nothing |= {"alarm": None, "acknowledged": None, "over_since": None}
     gaps.insert(0, {"kind": "no-night", "severity": "critical", **nothing, **told})
 
 
-def _alive_status(status: Mapping[str, Any]) -> str:
+def alive_status(status: Mapping[str, Any]) -> str:
     """Give the status; a vault left open by a process that is gone is not proven shut."""
     name = str(status["status"])
     pid = status.get("pid")
@@ -122,7 +143,8 @@ def _alive_status(status: Mapping[str, Any]) -> str:
     return name
 
 
-def _status_line(name: str) -> str:
+def status_line(name: str) -> str:
+    """Give the one line that says where the air gap is."""
     lines = {
         "locked": (_("LOCKED: every vault door is proven shut."), "good"),
         "unlocked": (_("UNLOCKED: a vault door is open, under a deadline."), "warn"),
@@ -160,13 +182,36 @@ def _targets(targets: Sequence[Mapping[str, Any]], zone: str) -> str:
     return table(heads, rows, right=(2, 4))
 
 
+def media_lines(status: Mapping[str, Any], zone: str) -> list[str]:
+    """Say which media of sets the next night wants, and which copy is out of reach then."""
+    due = [one for one in status.get("due", ()) if one["set"]]
+    lines = [_due_line(one, zone) for one in due]
+    copy = (status.get("shield") or {}).get("youngest")
+    if copy is not None:
+        line = _("Out of reach in the next night: {target}, written {at}.")
+        at = moment(datetime.fromisoformat(copy["written_at"]), zone)
+        lines.append(line.format(target=copy["target"], at=at))
+    return lines
+
+
+def _due_line(one: Mapping[str, Any], zone: str) -> str:
+    home = f" ({one['home']})" if one["home"] else ""
+    if one["bring_by"] is None:
+        return _("{set}: {target} is expected{home}.").format(
+            set=one["set"], target=one["target"], home=home
+        )
+    line = _("{set}: {target} is expected by {at}{home}.")
+    at = moment(datetime.fromisoformat(one["bring_by"]), zone)
+    return line.format(set=one["set"], target=one["target"], at=at, home=home)
+
+
 # -- gaps
 
 
-def gaps_command(session: Session, *, nagios: bool, source: str | None) -> int:
+def gaps_command(session: Session, *, nagios: bool, source: str | None, since: str | None) -> int:
     """List what is missing, the worst first; for a monitoring host, unknown is 3."""
     try:
-        return _gaps(session, nagios=nagios, source=source)
+        return _gaps(session, nagios=nagios, source=source, since=since)
     except CoffreError as error:
         if not nagios:
             raise
@@ -174,27 +219,41 @@ def gaps_command(session: Session, *, nagios: bool, source: str | None) -> int:
         return _UNKNOWN
 
 
-def _gaps(session: Session, *, nagios: bool, source: str | None) -> int:
-    from vault.config import peek
-
-    found = peek(session.config)
-    if session.language is None:
-        speak(found.language)
-    status = _read_public(found.state)
+def _gaps(session: Session, *, nagios: bool, source: str | None, since: str | None) -> int:
+    found = session.peek()
+    status = read_public(found.state)
     gaps = _current_gaps(session, status)
     if source is not None:
         _require_known(source, status)
         gaps = [gap for gap in gaps if gap["source"] == source]
+    if since is not None:
+        day = _first_instant(since, found.time_zone)
+        gaps = [gap for gap in gaps if (at := _began_at(gap)) is None or at >= day]
     if nagios:
         return _nagios(session, gaps, found.time_zone, as_of=status["written_at"])
     if session.as_json:
         return session.emit({"gaps": gaps, "as_of": status["written_at"]})
     if not gaps:
         session.say(colour(_("Nothing is missing."), "good"))
-    for group in _grouped(gaps):
+    for group in group_gaps(gaps):
         session.say(wrapped(gap_line(group, found.time_zone), indent=2))
         session.say(wrapped("    → " + _mend(group), indent=6))
     return 0
+
+
+def _first_instant(day: str, zone: str) -> datetime:
+    """Give the midnight on the site's clock with which a day begins; UsageError."""
+    try:
+        return datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone))
+    except ValueError:
+        raise UsageError(
+            "{option} takes a day like 2026-03-31, not {word}", option="--since", word=day
+        ) from None
+
+
+def _began_at(gap: Mapping[str, Any]) -> datetime | None:
+    """Give when a gap began; None when nobody can say."""
+    return datetime.fromisoformat(gap["since"]) if gap["since"] else None
 
 
 def _require_known(source: str, status: Mapping[str, Any]) -> None:
@@ -223,11 +282,13 @@ def _current_gaps(session: Session, status: Mapping[str, Any]) -> list[dict[str,
 
 
 def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]], zone: str, *, as_of: str) -> int:
-    from vault.gap import nagios_code
+    from vault.gap import loudness, nagios_code
 
-    code = nagios_code({gap["severity"] for gap in gaps})
+    gaps = sorted(gaps, key=lambda gap: bool(gap.get("acknowledged")))
+    loud = [loudness(g["severity"], is_acknowledged=bool(g.get("acknowledged"))) for g in gaps]
+    code = nagios_code(loud)
     word = ("OK", "WARNING", "CRITICAL")[code]
-    counts = {kind: sum(gap["severity"] == kind for gap in gaps) for kind in _SEVERITIES}
+    counts = {kind: loud.count(kind) for kind in _SEVERITIES}
     if session.as_json:
         return session.emit({"gaps": list(gaps), "as_of": as_of}, code)
     perf = " ".join(f"{kind}={count}" for kind, count in counts.items())
@@ -238,18 +299,7 @@ def _nagios(session: Session, gaps: Sequence[Mapping[str, Any]], zone: str, *, a
 
 def gap_lines(gaps: Sequence[Mapping[str, Any]], zone: str) -> list[str]:
     """Give a line for each gap; sources with the same gap share one."""
-    return [gap_line(group, zone) for group in _grouped(gaps)]
-
-
-def _grouped(gaps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    groups: dict[str, dict[str, Any]] = {}
-    for gap in gaps:
-        key = json.dumps([gap["kind"], gap["values"], gap["since"], gap["target"]], sort_keys=True)
-        if key in groups and gap["source"]:
-            groups[key]["source"] += f", {gap['source']}"
-        else:
-            groups[key] = dict(gap)
-    return list(groups.values())
+    return [gap_line(group, zone) for group in group_gaps(gaps)]
 
 
 def gap_line(gap: Mapping[str, Any], zone: str) -> str:
@@ -262,14 +312,32 @@ def _plain_line(gap: Mapping[str, Any], zone: str) -> str:
     text = _(gap["template"]).format(**_values(gap))
     if since := gap["since"]:
         text += " " + _("(since {at})").format(at=moment(datetime.fromisoformat(since), zone))
+    if owner := gap.get("owner"):
+        text += " " + _("(to be told to: {owner})").format(owner=called(owner))
+    text += _alarm_told(gap, zone)
     what = gap["source"] or gap["target"]
     return _("{what}: {text}").format(what=what, text=text) if what else text
 
 
+def _alarm_told(gap: Mapping[str, Any], zone: str) -> str:
+    """Say who acknowledged an alarm, or since when what raised it is over."""
+    if word := gap.get("acknowledged"):
+        line = _("(acknowledged by {by} on {at}: {reason})")
+        at = moment(datetime.fromisoformat(word["at"]), zone)
+        return " " + line.format(by=word["by"], at=at, reason=word["reason"])
+    if over := gap.get("over_since"):
+        line = _("(over since {at}; nobody has acknowledged it)")
+        return " " + line.format(at=moment(datetime.fromisoformat(over), zone))
+    return ""
+
+
 def _mend(gap: Mapping[str, Any]) -> str:
-    return _(gap["mend_template"]).format(**_values(gap))
+    template = _(gap["mend_template"])
+    return template.format(**{**_values(gap), "source": source_in(template, gap["source"])})
 
 
 def _values(gap: Mapping[str, Any]) -> dict[str, Any]:
-    values = {key: called(v) if isinstance(v, str) else v for key, v in gap["values"].items()}
+    values = {
+        key: retell(called(v)) if isinstance(v, str) else v for key, v in gap["values"].items()
+    }
     return {"source": gap["source"], "target": gap["target"], **values}

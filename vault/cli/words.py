@@ -16,11 +16,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from vault.called import DISCONNECTIONS, OUTCOMES
 from vault.errors import CoffreError
+from vault.owners import OWNERS
+from vault.retelling import Retelling
 
 LANGUAGES = ("fr", "en")
 _FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "locale")
-_LEAST_LETTERS = 6  # a template of fewer letters would match anything
 _current: gettext.NullTranslations = gettext.NullTranslations()
 _spoken = "en"
 _zone = "Etc/UTC"
@@ -28,35 +30,20 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?[+-]\d\d:\d\d")
 
 # What a verdict, an outcome, a status or a class of disconnection is called.
 CALLED = {
-    "sound": "sound",
-    "incomplete": "incomplete",
-    "partial": "partial",
-    "corrupt": "CORRUPT",
-    "refused": "REFUSED",
-    "failed": "FAILED",
-    "media-absent": "media absent",
-    "interrupted": "interrupted",
-    "secured": "SECURED",
-    "degraded": "DEGRADED",
+    **OUTCOMES,
+    **DISCONNECTIONS,
     "saved": "saved",
     "unchanged": "unchanged",
     "not-due": "not due",
-    "missing": "MISSING",
-    "empty": "EMPTY",
     "admitted": "carried across",
     "nothing-new": "nothing new",
-    "impostor": "IMPOSTOR",
-    "full": "FULL",
     "not-opened": "not opened",
     "locked": "locked",
     "unlocked": "UNLOCKED",
-    "removed": "removed",
-    "powered-off": "powered off",
-    "link-down": "link down",
-    "detached": "detached",
-    "unmounted": "unmounted",
-    "none": "not disconnected",
     "landing": "the landing",
+    "passed": "passed",
+    "warned": "worth reading",
+    "skipped": "not tested",
 }
 
 # What the parser of the command line says; its sentences come finished.
@@ -72,6 +59,14 @@ PARSER = (
     "Got unexpected extra argument(s) ({names})",
     "Invalid value for '{name}': {reason}",
     "Input should be a valid integer, unable to parse string as an integer",
+    "Show this message and exit.",
+    "Install completion for the current shell.",
+    "Show completion for the current shell, to copy it or customize the installation.",
+    "Arguments",
+    "Options",
+    "Commands",
+    "required",
+    "default: {default}",
 )
 
 
@@ -83,7 +78,7 @@ def speak(language: str) -> None:
         _current = gettext.NullTranslations()
     else:
         _current = gettext.translation("coffre", _FOLDER, languages=[language], fallback=True)
-    _templates.cache_clear()
+    _retelling.cache_clear()
 
 
 def spoken() -> str:
@@ -110,7 +105,9 @@ def plural(one: str, many: str, count: int) -> str:
 
 
 def called(name: str) -> str:
-    """Give what a person calls a verdict, an outcome, a status or a class of disconnection."""
+    """Give what a person calls a verdict, an outcome, a status, a disconnection or an owner."""
+    if name in OWNERS:
+        return _(name)
     return _(CALLED[name]) if name in CALLED else name
 
 
@@ -155,63 +152,12 @@ def retell(text: str) -> str:
     """
     if _spoken == "en" or not text:
         return text
-    if "\n" in text:
-        return "\n".join(retell(line) for line in text.split("\n"))
-    return _known(text) or _in_parts(text) or text
-
-
-def _known(text: str) -> str | None:
-    """Give the French of a sentence whose template the catalogue has."""
-    told = _current.gettext(text)
-    if told != text:
-        return told
-    for pattern, template in _templates():
-        found = pattern.fullmatch(text)
-        if found is not None:
-            values = {name: retell(value) for name, value in found.groupdict().items()}
-            return _current.gettext(template).format(**values)
-    return None
-
-
-def _in_parts(text: str) -> str | None:
-    for mark, joint in (("; ", "\u00a0; " if _spoken == "fr" else "; "), (": ", ": ")):
-        if mark not in text:
-            continue
-        parts = text.split(mark) if mark == "; " else list(text.partition(mark)[::2])
-        told = [retell(part) for part in parts]
-        if told != parts:
-            return joint.join(told)
-    return None
+    return _retelling().retell(text)
 
 
 @lru_cache(maxsize=1)
-def _templates() -> list[tuple[re.Pattern[str], str]]:
-    """Give the catalogue's templates with values, the most telling first."""
-    keys = getattr(_current, "_catalog", {})
-    found = []
-    for key in keys:
-        if not isinstance(key, str) or "{" not in key:
-            continue
-        letters = sum(char.isalpha() for char in re.sub(r"{\w*}", "", key))
-        if letters >= _LEAST_LETTERS and (pattern := _pattern(key)) is not None:
-            found.append((letters, pattern, key))
-    found.sort(key=lambda item: -item[0])
-    return [(pattern, key) for _letters, pattern, key in found]
-
-
-def _pattern(template: str) -> re.Pattern[str] | None:
-    """Turn a template into a pattern; None when a value is formatted and cannot be read back."""
-    pattern, seen = "", set[str]()
-    for literal, name in re.findall(r"((?:[^{}]|{{|}})+)|{(\w+)}", template):
-        if literal:
-            pattern += re.escape(literal.replace("{{", "{").replace("}}", "}"))
-        elif name in seen:
-            pattern += f"(?P={name})"
-        else:
-            seen.add(name)
-            pattern += f"(?P<{name}>.+?)"
-    plain = re.sub(r"{{|}}|{\w+}", "", template)
-    return None if "{" in plain else re.compile(pattern, re.DOTALL)
+def _retelling() -> Retelling:
+    return Retelling(_current, _spoken)
 
 
 # -- the help of the command
@@ -219,10 +165,13 @@ def _pattern(template: str) -> re.Pattern[str] | None:
 
 def tell_help(command: Any) -> None:  # noqa: ANN401, the parser is imported in one place only
     """Put the help of a command, of its options and of all commands below it into words."""
+    if _spoken == "en":
+        return
     for member in ("help", "short_help", "epilog"):
         if text := getattr(command, member, None):
             setattr(command, member, _(text))
-    for option in command.params:
+    own = command.get_help_option(command.context_class(command))
+    for option in (*command.params, own):
         if text := getattr(option, "help", None):
             option.help = _(text)
     for below in getattr(command, "commands", {}).values():

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vault.config.fields import SecretRef
-    from vault.config.glance import Peek, find, peek
+    from vault.config.formats_tables import load_formats
+    from vault.config.glance import Peek, find, peek, state_of
     from vault.config.loading import (
         load,
         load_policy,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from vault.config.shipping import copy_out, shipped
     from vault.config.showing import schema, show
     from vault.config.sources import SourceSettings
+    from vault.config.timetable_file import load_timetable
 
 _HOMES = {
     "ConfigProblems": "problems",
@@ -41,14 +43,17 @@ _HOMES = {
     "copy_out": "shipping",
     "find": "glance",
     "load": "loading",
+    "load_formats": "formats_tables",
     "load_policy": "loading",
     "load_shipped_policies": "loading",
+    "load_timetable": "timetable_file",
     "peek": "glance",
     "read_secret": "secrets",
     "schema": "showing",
     "secret_refs": "settings",
     "shipped": "shipping",
     "show": "showing",
+    "state_of": "glance",
 }
 
 
@@ -74,12 +79,15 @@ __all__ = [
     "copy_out",
     "find",
     "load",
+    "load_formats",
     "load_policy",
     "load_shipped_policies",
+    "load_timetable",
     "peek",
     "read_secret",
     "schema",
     "secret_refs",
     "shipped",
     "show",
+    "state_of",
 ]

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from vault.config.nodes import Document, Loc
 from vault.config.problems import Problem, suggest
+from vault.config.rotation import check_sets
 from vault.config.settings import OWN_DOOR, OWN_SOURCE, OWN_TARGET, Settings, secret_refs
 from vault.config.shipping import shipped
 from vault.policy import Policy
@@ -37,6 +38,8 @@ def cross_check(
     yield from _check_folders(settings, document)
     yield from _check_secrets(settings, document)
     yield from _check_retention(settings, document, policies)
+    yield from check_sets(settings.sets, settings.targets, document)
+    yield from _check_notices(settings, document, policies)
 
 
 def _check_names(settings: Settings, document: Document) -> Iterator[Problem]:
@@ -62,6 +65,29 @@ def _check_references(
             near = suggest(target.window, sorted(settings.windows))
             loc = ("targets", name, "window")
             yield document.problem(loc, "there is no such window; {near}", near=near)
+        elif target.window is not None:
+            longest_s = settings.windows[target.window].for_s
+            if target.read_back_old >= longest_s:
+                loc = ("targets", name, "read_back_old")
+                template = "leaves nothing of its window of {seconds} s for what is new"
+                yield document.problem(loc, template, seconds=longest_s)
+
+
+def _check_notices(
+    settings: Settings, document: Document, policies: Mapping[str, Policy]
+) -> Iterator[Problem]:
+    """Say who would never be told of anything."""
+    owners = sorted({policy.owner for policy in policies.values()})
+    for name, recipient in settings.notices.to.items():
+        if recipient.owner is not None and recipient.owner not in owners:
+            owner: Loc = ("notices", "to", name, "owner")
+            template = "no policy in use names that owner; {near}"
+            yield document.problem(owner, template, near=suggest(recipient.owner, owners))
+    known, wanted = sorted(settings.notices.to), settings.notices.escalate_to
+    if wanted is not None and wanted not in known:
+        template = "notices: to: names nobody of that name; {near}"
+        loc: Loc = ("notices", "escalate_to")
+        yield document.problem(loc, template, near=suggest(wanted, known))
 
 
 def _shipped_names() -> list[str]:
@@ -126,7 +152,8 @@ def _check_retention(
     for name, target in settings.targets.items():
         if target.retention is None:
             continue
-        for key, kept in target.retention.model_dump().items():
+        for key in ("nightly_days", "monthlies", "yearlies"):
+            kept = getattr(target.retention, key)
             owed = max((getattr(policies[p].retention, key) for p in used), default=0)
             if kept < owed:
                 loc: Loc = ("targets", name, "retention", key)

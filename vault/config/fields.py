@@ -44,9 +44,14 @@ class Unlawful(ValueError):
 
 
 class Model(BaseModel):
-    """What every mapping of the configuration is: frozen, and closed to unknown keys."""
+    """What every mapping of the configuration is: frozen, and closed to unknown keys.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    A model is built when it is first used: most commands use few of them.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
 
 def one_of(given: dict[str, object], wanted: str) -> str:

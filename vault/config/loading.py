@@ -30,6 +30,7 @@ from vault.config.safety import (
 )
 from vault.config.settings import Settings, secret_refs
 from vault.config.shipping import shipped
+from vault.config.timetable_file import PLACE, load_timetable
 from vault.errors import ConfigError
 from vault.policy import Policy
 
@@ -43,10 +44,11 @@ def load(path: str | None = None) -> Settings:
     sites_folder = _site_policies(settings, document, folder)
     policies, files, problems = _load_policies(settings, sites_folder)
     problems = list(cross_check(settings, document, policies=policies, known=files)) + problems
+    problems += _timetable_problems(sites_folder)
     if problems:
         raise ConfigProblems(problems)
     _check_files(settings)
-    return settings.bind(file, policies, files)
+    return settings.bind(file, policies, files, sites_folder)
 
 
 def _site_policies(settings: Settings, document: Document, folder: str) -> str | None:
@@ -57,6 +59,17 @@ def _site_policies(settings: Settings, document: Document, folder: str) -> str |
     if not os.path.isdir(settings.policies):
         raise ConfigProblems([document.problem(("policies",), "there is no such folder")])
     return settings.policies
+
+
+def _timetable_problems(sites_folder: str | None) -> list[Problem]:
+    """Read the site's own PMSI timetable, if it has one, to say now what is wrong with it."""
+    if sites_folder is None or not os.path.lexists(os.path.join(sites_folder, PLACE)):
+        return []
+    try:
+        load_timetable(sites_folder)
+    except ConfigProblems as error:
+        return list(error.problems)
+    return []
 
 
 def _load_policies(

@@ -145,7 +145,7 @@ class PolicyFile(Model):
         default_factory=RetentionFile, description="what the landing keeps at least"
     )
     copies: Annotated[StrictInt, Field(ge=1, le=20)] = Field(
-        default=1, description="media that must hold the newest point"
+        default=1, description="media that must hold a point of each source, however old"
     )
     min_disconnection: Disconnection = Field(
         default=Disconnection.UNMOUNTED, description="the weakest disconnection that counts"
@@ -153,9 +153,28 @@ class PolicyFile(Model):
     max_medium_age: Often = Field(
         default=35 * DAY_S, description="how long a medium may stay unseen"
     )
+    max_clean_age: Often = Field(
+        default=35 * DAY_S,
+        description="how old the newest point may be that inspection took without a warning",
+    )
+    wait: Annotated[Duration, Field(le=DAY_S)] = Field(
+        default=0, description="how long a night waits in its window for a late export"
+    )
     allow_empty: StrictBool = Field(default=False, description="whether an empty export is lawful")
     max_shrink_percent: Annotated[StrictInt, Field(ge=0, le=100)] = Field(
-        default=30, description="how much an export may shrink from one point to the next"
+        default=30, description="how much an export may shrink before it is warned of"
+    )
+    max_deleted_percent: Annotated[StrictInt, Field(ge=0, le=100)] = Field(
+        default=75, description="how much of an export may go at once before it is refused"
+    )
+    max_changed_percent: Annotated[StrictInt, Field(ge=1, le=100)] = Field(
+        default=100, description="files that may change at once before the export is refused"
+    )
+    max_damaged_percent: Annotated[StrictInt, Field(ge=0, le=100)] = Field(
+        default=1, description="files that may look encrypted or lose their format"
+    )
+    attack_refusals: Annotated[StrictInt, Field(ge=0, le=100)] = Field(
+        default=2, description="refused sources that mean an attack: no vault door opens; 0 never"
     )
     max_refusals: Annotated[StrictInt, Field(ge=0)] = Field(
         default=100, description="files of one pull that may be refused (links, unlawful names)"
@@ -193,7 +212,13 @@ class PolicyFile(Model):
             copies=self.copies,
             min_disconnection=self.min_disconnection,
             max_medium_age_s=self.max_medium_age,
+            max_clean_age_s=self.max_clean_age,
+            wait_s=self.wait,
             allow_empty=self.allow_empty,
             max_shrink_percent=self.max_shrink_percent,
             max_refusals=self.max_refusals,
+            max_deleted_percent=self.max_deleted_percent,
+            max_changed_percent=self.max_changed_percent,
+            max_damaged_percent=self.max_damaged_percent,
+            attack_refusals=self.attack_refusals,
         )

@@ -79,7 +79,8 @@ def suggest(key: str, known: Sequence[str]) -> str:
         near = [synonym]
     if near:
         return f'did you mean "{by_small[near[0]]}"?'
-    return "known here: " + ", ".join(sorted(known)) if known else "nothing is known here"
+    names = ", ".join(sorted(known))
+    return f"known here: {names}" if known else "nothing is known here"
 
 
 def shown(text: str) -> str:

@@ -13,7 +13,7 @@ import vault
 from vault.errors import ConfigError
 
 _PACKAGE = os.path.dirname(os.path.abspath(vault.__file__ or ""))
-_COPIED = ("policies", "hooks")
+_COPIED = ("policies", "policies/formats", "hooks")
 
 
 def shipped(name: str) -> str:

@@ -136,6 +136,10 @@ class SourceSettings(Model):
         description="without done_file: unchanged for this long is complete (default 60s)",
     )
 
+    canaries: tuple[Line, ...] = Field(
+        default=(), description="files of the export that nobody ever touches, as paths in it"
+    )
+
     @property
     def kind(self) -> Literal["folder", "sftp", "command"]:
         """Which of the three it is."""
@@ -184,6 +188,9 @@ class SourceSettings(Model):
                 raise Unlawful("done_file and stable_for do not go with command")
         elif self.output is not None or self.timeout is not None:
             raise Unlawful("output and timeout go with command only")
+        for path in self.canaries:
+            if path.startswith("/") or {"", ".", ".."} & set(path.split("/")):
+                raise Unlawful("canaries: paths inside the export, without / before them")
         for name in (self.output, self.done_file):
             if name is not None and ("/" in name or name in (".", "..")):
                 raise Unlawful("output and done_file are file names, without /")

@@ -5,6 +5,8 @@ Rule 1: nobody else sees the medium; when this process ends the kernel kills wha
 Rule 2: the end of the socket means the session is gone: leave at once, whatever is running.
 Rule 3: each request runs in a process of its own, with the rights of its duty and no others.
 Rule 4: leaving kills first, unmounts second, answers last.
+Rule 5: what needs no medium, the namespace and the plan, is ready before the medium is there: its
+    descriptor comes from the warden, which opened and locked it.
 Source: design, section 5; pid_namespaces(7), pidfd_open(2).
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gc
 import os
 import select
 import signal
@@ -44,12 +47,22 @@ class Chamber:
     """Serve the requests of one opening, until it is closed or the session is gone."""
 
     def __init__(
-        self, end: socket.socket, order: Order, duties: Duties, *, anchor_fd: int, private: bool
+        self,
+        end: socket.socket,
+        order: Order,
+        duties: Duties,
+        *,
+        gate: socket.socket,
+        plan_fd: int,
+        private: bool,
     ) -> None:
         self._end = end
         self._order = order
         self._duties = duties
-        self._anchor_fd = anchor_fd  # the device, or the folder; carries the lock
+        self._gate = gate
+        self._plan_fd = plan_fd
+        self._plan: object = None
+        self._anchor_fd = -1  # the device, or the folder; carries the lock
         self._private = private
         self._writable = False
         self._base = os.fsencode(order.mount_point)
@@ -59,6 +72,7 @@ class Chamber:
         """Open, serve, leave."""
         try:
             try:
+                self._prepare()
                 self._open()
                 self._serve()
             finally:
@@ -70,10 +84,22 @@ class Chamber:
             return
         self._answer({"ok": True})  # to the request to close; nobody listens after an end
 
-    def _open(self) -> None:
+    def _prepare(self) -> None:
+        """Do what needs no medium."""
         os.chdir("/")
         if self._private:
             mounts.enter_private_namespace(self._base)
+        self._plan = self._duties.load(self._plan_fd)
+        os.close(self._plan_fd)
+        gc.freeze()  # the processes to come share what is here instead of copying it
+        self._answer({"ok": True})
+
+    def _open(self) -> None:
+        """Wait for the medium, and mount it to look."""
+        try:
+            _, (self._anchor_fd,) = wire.receive(self._gate)
+        except EOFError:
+            raise SessionGone from None  # the warden was told to leave, or could not open it
         if not self._order.is_folder:
             mounts.mount_to_look(
                 self._anchor_fd,
@@ -111,7 +137,7 @@ class Chamber:
         elif op == "lay-view":
             self._in_child(lambda: self._lay_view(fds[0]))
         else:
-            self._in_child(lambda: self._do(self._duties[op], message, fds))
+            self._in_child(lambda: self._do(self._duties.by_name[op], message, fds))
 
     def _make_writable(self) -> None:
         if not self._order.writing:
@@ -162,6 +188,10 @@ class Chamber:
 
         if duty.writes and not self._writable:
             raise DoorError("{target} is not open for writing", target=self._order.target)
+        if duty.removes and not self._order.maintenance:
+            raise DoorError("{target} is not open for maintenance", target=self._order.target)
+        if duty.carries and self._order.maintenance:
+            raise DoorError("{target} is open for maintenance only", target=self._order.target)
         landing = message.get("landing")
         fence = rights.Fence(
             target=self._root,
@@ -169,12 +199,15 @@ class Chamber:
             writes=duty.writes,
             makes_folders=duty.makes_folders,
             removes_temporaries=duty.writes and not self._has_unnamed_files(),
+            removes=duty.removes,
         )
         rights.confine(fence)
         task = Task(
             root=self._root,
             members=message,
             fds=fds,
+            plan=self._plan,
+            tell=self._tell,
             progress=self._progress(),
             is_folder=self._order.is_folder,
         )
@@ -188,6 +221,10 @@ class Chamber:
         except OSError:
             return False
         return True
+
+    def _tell(self, members: Message) -> None:
+        """Send what a worker came to before its answer."""
+        wire.send(self._end, {"so_far": members})
 
     def _progress(self) -> Callable[[int, int], None]:
         told_at = 0.0
@@ -244,6 +281,7 @@ class Chamber:
         try:
             kernel.die_with_parent()
             os.setsid()
+            kernel.run_as_others()
             failed_fd = fcntl.fcntl(failed_fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_SAFE_FD)
             moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_SAFE_FD) for fd in fds]
             for number, fd in enumerate(moved):
@@ -316,7 +354,7 @@ class Chamber:
             mounts.unmount_all(self._base)
         elif self._order.scratch:
             view.remove_links(os.fsencode(self._order.scratch))
-        if not self._order.is_folder:
+        if not self._order.is_folder and self._anchor_fd >= 0:
             with suppress(OSError):  # the device may be gone
                 kernel.set_read_only(self._anchor_fd, False)
 

@@ -10,7 +10,6 @@ Source: design, section 5; ``docs/doors.md``.
 from __future__ import annotations
 
 import os
-import signal
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass
@@ -23,9 +22,10 @@ from vault.errors import CloneFound, Impostor, MediaAbsent, MediaBusy, NeedsRoot
 from vault.results import Disconnection, DoorProof, ShutReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vault.ports import Medium
+    from vault.results import RepositoryFile
 
 _ATTACH_S = 10.0
 _GONE_S = 5.0
@@ -77,10 +77,19 @@ class DiskDoor:
         return medium
 
     @contextmanager
-    def open(self, medium: Medium, *, writing: bool, closes_at_s: float) -> Iterator[Session]:
+    def open(
+        self,
+        medium: Medium,
+        *,
+        writing: bool,
+        closes_at_s: float,
+        plan: Iterable[Sequence[RepositoryFile]] = (),
+        maintenance: bool = False,
+    ) -> Iterator[Session]:
         """Open until ``closes_at_s`` on the boot clock, when the kernel shuts the door.
 
-        It stands open read-only; ``make_writable`` works only when opened with ``writing``.
+        It stands open read-only; ``make_writable`` works only when opened with ``writing``. The
+        vault side has read the ``plan`` before the medium is touched.
         """
         _need_root()
         order = Order(
@@ -88,6 +97,7 @@ class DiskDoor:
             parent_pid=os.getpid(),
             closes_at_s=closes_at_s,
             writing=writing,
+            maintenance=maintenance,
             uuid=medium.uuid,
             fs_type=medium.fs_type,
             device=medium.device,
@@ -96,7 +106,7 @@ class DiskDoor:
         )
         session = Session(medium, order, python=self.python or default_python(), module=self.module)
         try:
-            session.start()
+            session.start(plan)
             session.enter()
             yield session
         finally:
@@ -119,18 +129,6 @@ class DiskDoor:
             return self._prove_absent()
         reports = [self._prove_one(medium) for medium in found]
         return min(reports, key=lambda report: report.is_shut)
-
-    def force_shut(self, reason: str) -> ShutReport:
-        """Kill the wardens that hold this medium, whoever started them, then shut.
-
-        For the red button: an opening of a living cycle ends at once. A warden is known by the
-        lock it holds on the device and by the module it runs.
-        """
-        for medium in self._candidates():
-            for pid in wardens_of(medium.device, self.module):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        return self.shut(reason)
 
     # Finding
 
@@ -255,29 +253,6 @@ class DiskDoor:
             raise MediaAbsent(
                 "the medium of {target} went away", hint="plug it in again?", target=self.target
             ) from None
-
-
-def wardens_of(device: str, module: str = MODULE) -> list[int]:
-    """List the processes that hold the lock of a device and run our vault side."""
-    status = os.stat(device)
-    inode = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    found = []
-    with open("/proc/locks") as file:
-        for line in file:
-            fields = line.split()
-            if "FLOCK" in fields and inode in fields:
-                pid = int(fields[fields.index(inode) - 1])
-                if _runs(pid, module):
-                    found.append(pid)
-    return found
-
-
-def _runs(pid: int, module: str) -> bool:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read().split(b"\0")[1:4] == [b"-I", b"-m", module.encode()]
-    except OSError:
-        return False
 
 
 def _allow_writes(place: proof.Place) -> None:

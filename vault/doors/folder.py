@@ -22,7 +22,9 @@ from vault.ports import Medium
 from vault.results import Disconnection, DoorProof, ShutReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from vault.results import RepositoryFile
 
 
 @dataclass(slots=True)
@@ -51,13 +53,22 @@ class FolderDoor:
         )
 
     @contextmanager
-    def open(self, medium: Medium, *, writing: bool, closes_at_s: float) -> Iterator[Session]:
+    def open(
+        self,
+        medium: Medium,
+        *,
+        writing: bool,
+        closes_at_s: float,
+        plan: Iterable[Sequence[RepositoryFile]] = (),
+        maintenance: bool = False,
+    ) -> Iterator[Session]:
         """Open until ``closes_at_s`` on the boot clock, when the kernel ends the opening."""
         order = Order(
             target=self.target,
             parent_pid=os.getpid(),
             closes_at_s=closes_at_s,
             writing=writing,
+            maintenance=maintenance,
             uuid=medium.uuid,
             fs_type="folder",
             device=medium.device,
@@ -67,7 +78,7 @@ class FolderDoor:
         )
         session = Session(medium, order, python=self.python or default_python(), module=self.module)
         try:
-            session.start()
+            session.start(plan)
             session.enter()
             yield session
         finally:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vault.doors import probe
@@ -30,6 +32,7 @@ class Doomed:
     serial: str
     holds: str  # "ext4", "nothing known", "partitions: sdb1, sdb2"
     label: str
+    uuids: tuple[str, ...] = ()  # of its file system, and of those of its partitions
 
 
 def describe(device: str) -> Doomed:
@@ -57,7 +60,15 @@ def describe(device: str) -> Doomed:
         serial=probe.serial_of(f"/sys/class/block/{name}"),
         holds=holds,
         label=block.label if block else "",
+        uuids=tuple(_uuids(device, *(f"/dev/{part}" for part in parts))),
     )
+
+
+def _uuids(*devices: str) -> Iterator[str]:
+    for device in devices:
+        with suppress(OSError):  # a partition that is told and cannot be read
+            if block := probe.superblock(device):
+                yield block.uuid
 
 
 def medium_of(device: str) -> Medium:

@@ -14,6 +14,7 @@ import os
 import signal
 import struct
 import time
+from contextlib import suppress
 
 MS_RDONLY = 1
 MS_NOSUID = 2
@@ -42,6 +43,7 @@ BLKGETSIZE64 = 0x80081272
 
 _CAPABILITY_VERSION_3 = 0x20080522
 _TIMER_ABSTIME = 1
+_FIRST = -20  # the most that setpriority(2) knows
 _SIGEV_SIGNAL = 0
 _LANDLOCK_CREATE = 444
 _LANDLOCK_ADD_RULE = 445
@@ -138,6 +140,27 @@ def kill_self_at(boot_time_s: float) -> None:
     at_ns = max(int(boot_time_s * 1e9), 1)  # zero would disarm
     spec = _TimerSpec(0, 0, at_ns // 10**9, at_ns % 10**9)
     _checked(_libc.timer_settime(timer, _TIMER_ABSTIME, ctypes.byref(spec), None), "timer_settime")
+
+
+def run_first() -> None:
+    """Have the scheduler prefer this process and those it makes, where it may be asked to.
+
+    Where processes are grouped by session, as is the default, a priority counts inside the group
+    only: the group is given one too. The caller leads a session of its own.
+    """
+    _prefer(_FIRST)
+
+
+def run_as_others() -> None:
+    """Take back what ``run_first`` asked for; the caller leads a session of its own."""
+    _prefer(0)
+
+
+def _prefer(niceness: int) -> None:
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)
+    with suppress(OSError), open("/proc/self/autogroup", "w") as file:
+        file.write(str(niceness))
 
 
 def set_capabilities(kept: int) -> None:

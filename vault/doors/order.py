@@ -31,6 +31,7 @@ class Order:
     number: int  # st_rdev of the device; 0 for a folder
     mount_point: str
     scratch: str = ""  # where a view is laid without root
+    maintenance: bool = False  # opened to take named files off, and for nothing else
 
     @property
     def is_folder(self) -> bool:
@@ -59,6 +60,8 @@ class Task:
     root: bytes  # the target's root
     members: Message
     fds: Sequence[int]
+    plan: object  # as the vault side's own ``load`` read it, before the medium was touched
+    tell: Callable[[Message], None]  # something that the session is to know before the answer
     progress: Callable[[int, int], None]
     is_folder: bool
 
@@ -73,6 +76,13 @@ class Duty:
     run: Callable[[Task], Answer]
     writes: bool = False
     makes_folders: bool = False
+    removes: bool = False  # in a maintenance opening only
+    carries: bool = False  # never in a maintenance opening
 
 
-Duties = Mapping[str, Duty]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duties:
+    """What a vault side can do, and how it reads the plan of an opening."""
+
+    by_name: Mapping[str, Duty]
+    load: Callable[[int], object]

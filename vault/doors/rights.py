@@ -41,6 +41,7 @@ class Fence:
     writes: bool = False
     makes_folders: bool = False
     removes_temporaries: bool = False  # only where unnamed files are not to be had
+    removes: bool = False  # packs, indexes and snapshots, and nothing else; it writes nothing
 
 
 def confine(fence: Fence) -> None:
@@ -82,6 +83,10 @@ def confine_to_folders(fence: Fence) -> bool:
 
 def _allowed(fence: Fence) -> list[tuple[bytes, int]]:
     on_target = _READ
+    if fence.removes:
+        kinds = (b"data", b"index", b"snapshots")
+        places = [fence.target + b"/repository/" + kind for kind in kinds]
+        return [(fence.target, _READ), *((place, _READ | REMOVE_FILE) for place in places)]
     if fence.writes:
         on_target |= WRITE_FILE | MAKE_REG | REFER
     if fence.makes_folders:

@@ -1,6 +1,6 @@
 """One opening, seen from the orchestrator: what can only be done while a door is open.
 
-Rule 1: the vault side is started and ready before the medium is touched.
+Rule 1: the vault side is started and ready before the medium is touched, and has read the plan.
 Rule 2: every end of the block shuts: the other side is asked to leave, and killed if it does not.
 Rule 3: nothing here can keep a door open: when this process ends the kernel shuts.
 Rule 4: one request at a time, from the thread that opened; the vault side dies with that thread.
@@ -23,7 +23,7 @@ from vault.doors import kernel, wire
 from vault.doors.order import SOCKET_FD
 from vault.errors import DeadlineReached, DoorError
 from vault.ports import Marks, Medium
-from vault.results import AdmissionReport, Refusal, RepositoryFile
+from vault.results import AdmissionReport, OldRead, Refusal, Removed, RepositoryFile
 
 if TYPE_CHECKING:
     import socket
@@ -58,8 +58,8 @@ class Session:
 
     # Opening and shutting
 
-    def start(self) -> None:
-        """Start the vault side and wait until it has loaded all it needs."""
+    def start(self, plan: Iterable[Sequence[RepositoryFile]] = ()) -> None:
+        """Start the vault side and wait until it has read the plan and needs only the medium."""
         assert threading.current_thread() is threading.main_thread()  # it would die with another
         ours, theirs = wire.pair()
         self._end = ours
@@ -68,7 +68,12 @@ class Session:
             self.vault_side_pid = self._spawn(theirs.fileno())
         finally:
             theirs.close()
-        self._receive(timeout_s=_READY_S)
+        with _owned(wire.plan_file(plan)) as plan_fd:  # written while the other side starts
+            self._busy = True
+            self._send(self._order.message(), [plan_fd])
+        answer, _ = self._receive(timeout_s=_READY_S)
+        self._busy = False
+        wire.raise_error(answer)
 
     def _spawn(self, socket_fd: int) -> int:
         # Copies far above the numbers they are given, so that none overwrites another.
@@ -91,7 +96,7 @@ class Session:
     def enter(self) -> None:
         """Have the medium opened, read-only."""
         self.touched_at_s = kernel.boot_s()
-        answer, _ = self._ask(self._order.message())
+        answer, _ = self._ask({"op": "enter"})
         self.root = os.fsencode(answer["root"])
         self.private = answer["private"]
 
@@ -139,10 +144,12 @@ class Session:
 
     # What an open door offers
 
-    def read_marks(self) -> Marks:
-        """Read identity and newest heads."""
-        answer, _ = self._ask({"op": "marks"})
+    def read_marks(self, provisioned: Iterable[RepositoryFile] = ()) -> Marks:
+        """Read identity and newest head, and which of the files that enrolment wrote are gone."""
+        wanted = [(file.path, file.size_bytes) for file in provisioned]
+        answer, _ = self._ask({"op": "marks", "provisioned": wanted})
         return Marks(
+            gone=tuple(RepositoryFile(path=path, size_bytes=size) for path, size in answer["gone"]),
             identity=b64decode(answer["identity"]),
             heads=tuple((number, b64decode(head)) for number, head in answer["heads"]),
             free_bytes=answer["free_bytes"],
@@ -159,26 +166,59 @@ class Session:
 
     def admit(
         self,
-        batches: Iterable[Sequence[RepositoryFile]],
+        batches: Iterable[Sequence[RepositoryFile]] | None = None,
         *,
         landing: bytes,
         soft_closes_at_s: float,
         progress: Callable[[int, int], None],
+        records: Sequence[tuple[str, bytes]] = (),
+        settled: Callable[[AdmissionReport], None] = lambda _report: None,
     ) -> AdmissionReport:
-        """Carry what the target lacks, batch by batch in the order given."""
-        request = {
-            "op": "admit",
-            "landing": os.fsdecode(landing),
-            "soft_closes_at_s": soft_closes_at_s,
-        }
-        with _owned(wire.plan_file(batches)) as plan:
-            answer, _ = self._ask(request, [plan], progress=progress)
-        return report_of_message(answer["report"])
+        """Carry what the target lacks, batch by batch in the order given.
 
-    def missing(self, wanted: Iterable[RepositoryFile]) -> Sequence[RepositoryFile]:
-        """Give the files of a list that the target does not hold with their size."""
-        with _owned(wire.list_file(wanted)) as plan:
-            _, fds = self._ask({"op": "missing"}, [plan])
+        Without ``batches`` the plan of the opening is carried. ``settled`` gets the report when the
+        carrying is over; then, unless the medium failed, ``records`` are published in their order.
+        """
+        with ExitStack() as owned:
+            fds = [] if batches is None else [owned.enter_context(_owned(wire.plan_file(batches)))]
+            fds += [owned.enter_context(_owned(wire.memory_file(data))) for _, data in records]
+            request = {
+                "op": "admit",
+                "landing": os.fsdecode(landing),
+                "soft_closes_at_s": soft_closes_at_s,
+                "has_plan": batches is not None,
+                "paths": [path for path, _ in records],
+            }
+            reports: list[AdmissionReport] = []
+
+            def settle(members: Message) -> None:
+                reports.append(report_of_message(members))
+                settled(reports[0])
+
+            self._ask(request, fds, progress=progress, so_far=settle)
+        return reports[0]
+
+    def read_old(
+        self,
+        files: Sequence[RepositoryFile],
+        *,
+        ends_at_s: float,
+        progress: Callable[[int, int], None],
+    ) -> OldRead:
+        """Read files of earlier openings back from the medium, in order, until ``ends_at_s``."""
+        with _owned(wire.plan_file([file] for file in files)) as plan:
+            request = {"op": "read-old", "ends_at_s": ends_at_s}
+            answer, _ = self._ask(request, [plan], progress=progress)
+        members = {name: answer[name] for name in OldRead.__slots__}
+        return OldRead(**{**members, "corrupt": _refusals(answer["corrupt"])})
+
+    def missing(self, wanted: Iterable[RepositoryFile] | None = None) -> Sequence[RepositoryFile]:
+        """Give the files that the target does not hold with their size: of a list, or the plan."""
+        with ExitStack() as owned:
+            plan = []
+            if wanted is not None:
+                plan.append(owned.enter_context(_owned(wire.list_file(wanted))))
+            _, fds = self._ask({"op": "missing"}, plan)
         return [
             RepositoryFile(path=path.decode("ascii"), size_bytes=int(size))
             for path, size in map(bytes.split, wire.read_all(fds[0]).splitlines())
@@ -189,7 +229,7 @@ class Session:
         self.publish_all([(path, content)])
 
     def publish_all(self, files: Sequence[tuple[str, bytes]]) -> None:
-        """Publish small files in this order: each is synced and read back before the next."""
+        """Publish small files: all synced and read back, then named in this order and synced."""
         with ExitStack() as owned:
             fds = [owned.enter_context(_owned(wire.memory_file(content))) for _, content in files]
             self._ask({"op": "publish", "paths": [path for path, _ in files]}, fds)
@@ -198,6 +238,19 @@ class Session:
         """Read one file of the target, given relative to its root."""
         _, fds = self._ask({"op": "read", "path": path, "limit_bytes": limit_bytes})
         return wire.read_all(fds[0], limit_bytes=limit_bytes)
+
+    def remove(
+        self, files: Iterable[RepositoryFile], *, progress: Callable[[int, int], None]
+    ) -> Removed:
+        """Take named files off; only in a maintenance opening. Those that are gone are no error."""
+        with _owned(wire.list_file(files)) as plan:
+            answer, _ = self._ask({"op": "remove"}, [plan], progress=progress)
+        return Removed(
+            removed=answer["removed"],
+            removed_bytes=answer["removed_bytes"],
+            absent=answer["absent"],
+            refused=tuple(answer["refused"]),
+        )
 
     def lay_view(self, names: Iterable[RepositoryFile]) -> str:
         """Lay a list of files over the repository, read-only; give the path restic reads."""
@@ -231,24 +284,33 @@ class Session:
         fds: Sequence[int] = (),
         *,
         progress: Callable[[int, int], None] | None = None,
+        so_far: Callable[[Message], None] | None = None,
     ) -> tuple[Message, list[int]]:
         """Send one request and wait for its answer; what interrupts the wait ends the session."""
         if self._end is None:
             raise DoorError("the door of {target} is shut", target=self._order.target)
         self._busy = True
+        self._send(request, fds)
+        while True:
+            answer, received = self._receive()
+            if "progress" in answer:
+                if progress is not None:
+                    progress(*answer["progress"])
+            elif "so_far" in answer:
+                assert so_far is not None
+                so_far(answer["so_far"])
+            else:
+                break
+        self._busy = False
+        wire.raise_error(answer)
+        return answer, received
+
+    def _send(self, request: Message, fds: Sequence[int]) -> None:
+        assert self._end is not None
         try:
             wire.send(self._end, request, fds)
         except (BrokenPipeError, ConnectionResetError):
             raise self._lost() from None
-        while True:
-            answer, received = self._receive()
-            if "progress" not in answer:
-                break
-            if progress is not None:
-                progress(*answer["progress"])
-        self._busy = False
-        wire.raise_error(answer)
-        return answer, received
 
     def _receive(self, *, timeout_s: float | None = None) -> tuple[Message, list[int]]:
         assert self._end is not None
@@ -286,10 +348,12 @@ class Session:
 def report_of_message(members: dict[str, Any]) -> AdmissionReport:
     """Read an admission's report back."""
     for name in ("refused", "corrupt"):
-        members[name] = tuple(
-            Refusal(name=b64decode(file), reason=reason) for file, reason in members[name]
-        )
+        members[name] = _refusals(members[name])
     return AdmissionReport(**members)
+
+
+def _refusals(told: Iterable[tuple[str, str]]) -> tuple[Refusal, ...]:
+    return tuple(Refusal(name=b64decode(file), reason=reason) for file, reason in told)
 
 
 class _owned:  # noqa: N801  # reads as the verb it is

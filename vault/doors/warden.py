@@ -1,6 +1,7 @@
 """The warden: the process that holds a door and dies on time.
 
-Rule 1: it is fresh: started and imported before the door opens, one thread, nothing inherited.
+Rule 1: it is fresh, one thread, nothing inherited; and all that can be done without the medium is
+    done before it is touched: the imports, the inner process, its namespaces, its plan.
 Rule 2: the kernel kills it when its session ends, and at the hard deadline even when stopped; it
     arms both before it touches the medium.
 Rule 3: it opens the device once and from then on trusts only that descriptor.
@@ -31,29 +32,50 @@ _NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWNET
 
 
 def serve(duties: Duties) -> int:
-    """Wait for one order on the inherited socket, open, and stay until the door is shut."""
+    """Take one order on the inherited socket, make ready, open when told, stay until it is shut."""
     kernel.die_with_parent()
+    kernel.run_first()  # while a door is open nothing on this host matters more than shutting it
     _close_inherited()
     end = socket.socket(fileno=SOCKET_FD)
     end.set_inheritable(False)
     os.umask(0o077)
-    wire.send(end, {"ready": os.getpid()})
     try:
-        order = Order.of_message(wire.receive(end)[0])
+        message, (plan_fd,) = wire.receive(end)
     except EOFError:
         return 0
+    order = Order.of_message(message)
     if os.getppid() != order.parent_pid:
         return 1  # the session ended before the kernel was asked to watch it
     try:
         kernel.kill_self_at(order.closes_at_s)
+        inner, gate = _start_chamber(end, order, duties, plan_fd=plan_fd)
+        os.close(plan_fd)
+        if not _is_told_to_enter(end, inner):
+            return 0  # with us goes the inner process
         anchor_fd = take_folder(order) if order.is_folder else take_device(order)
-        inner = _start_chamber(end, order, duties, anchor_fd)
+        wire.send(gate, {}, [anchor_fd])
     except Exception as error:  # noqa: BLE001  # it crosses to the session, which raises it
         wire.send(end, wire.error_message(error))
         return 1
     end.close()  # from here on only the chamber speaks
     _, status = os.waitpid(inner, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def _is_told_to_enter(end: socket.socket, inner: int) -> bool:
+    """Wait for the session's word; False when it left, or the inner process ended and said why."""
+    pidfd = os.pidfd_open(inner)
+    try:
+        readable, _, _ = select.select([end.fileno(), pidfd], [], [])
+    finally:
+        os.close(pidfd)
+    if pidfd in readable:
+        return False
+    try:
+        message, _ = wire.receive(end)
+    except (EOFError, ConnectionResetError):
+        return False
+    return bool(message["op"] == "enter")
 
 
 def _close_inherited() -> None:
@@ -138,20 +160,25 @@ def _opens_exclusively(fd: int) -> bool:
     return True
 
 
-def _start_chamber(end: socket.socket, order: Order, duties: Duties, anchor_fd: int) -> int:
-    """Fork the inner process, as pid 1 of new namespaces where there is root; give its pid."""
+def _start_chamber(
+    end: socket.socket, order: Order, duties: Duties, *, plan_fd: int
+) -> tuple[int, socket.socket]:
+    """Fork the inner process, as pid 1 of new namespaces where there is root.
+
+    Give its pid, and the socket on which it waits for the medium's descriptor.
+    """
     private = _leave_namespaces(order)
-    alive_read, alive_write = os.pipe()
+    ours, theirs = wire.pair()
     inner = os.fork()
     if inner:
-        os.close(alive_read)  # alive_write stays open for as long as the warden lives
-        return inner
+        theirs.close()
+        return inner, ours
     code = 1
     try:
-        os.close(alive_write)
+        ours.close()
         kernel.die_with_parent()
-        if not select.select([alive_read], [], [], 0)[0]:  # else the warden died before the call
-            Chamber(end, order, duties, anchor_fd=anchor_fd, private=private).live()
+        if not select.select([theirs], [], [], 0)[0]:  # else the warden died before the call
+            Chamber(end, order, duties, gate=theirs, plan_fd=plan_fd, private=private).live()
             code = 0
     except BaseException:  # noqa: BLE001  # a forked child must not run what its parent would
         traceback.print_exc()

@@ -32,7 +32,7 @@ _SHIFTS = (("06:45", "14:15"), ("13:30", "21:00"), ("20:45", "07:00"), ("08:00",
 _TESTS = (("NA", "mmol/l", 140), ("K", "mmol/l", 4), ("CREA", "umol/l", 80), ("HB", "g/dl", 13))
 _FEC_COLUMNS = (
     "JournalCode", "JournalLib", "EcritureNum", "EcritureDate", "CompteNum", "CompteLib",
-    "CompAuxNum", "CompAuxLib", "PieceRef", "PieceDate", "Debit", "Credit", "EcritureLib",
+    "CompAuxNum", "CompAuxLib", "PieceRef", "PieceDate", "EcritureLib", "Debit", "Credit",
     "EcritureLet", "DateLet", "ValidDate", "Montantdevise", "Idevise",
 )  # fmt: skip
 
@@ -95,8 +95,8 @@ def fec(year: int) -> Form:
                 day = f"{year}{1 + n % 12:02}{1 + (n >> 4) % 28:02}"
                 number, cents = f"{(n >> 10) % 10**6:06}", f"{(n >> 50) % 100:02}"
                 amount = f"{(n >> 30) % 10**5},{cents}"
-                begin, rest = f"AC\tACHATS\t{number}\t{day}", f"P{number}\t{day}"
-                end = f"FACTURE\t\t\t{day}\t\t\r\n"
+                begin, rest = f"AC\tACHATS\t{number}\t{day}", f"P{number}\t{day}\tFACTURE"
+                end = f"\t\t{day}\t\t\r\n"
                 yield (
                     f"{begin}\t{60_000 + (n >> 16) % 8_000}\tACHATS {_family(n)}\t\t\t{rest}"
                     f"\t{amount}\t0,00\t{end}"
@@ -241,7 +241,9 @@ def _cda(dice: Random, size_bytes: int) -> Iterator[bytes]:
     yield (
         b'<?xml version="1.0" encoding="UTF-8"?>\n<ClinicalDocument xmlns="urn:hl7-org:v3">\n'
         b'<realmCode code="FR"/><typeId root="2.16.840.1.113883.1.3" extension="POCD_HD000040"/>\n'
-        b"<title>Compte rendu fictif</title><component><structuredBody>\n"
+        b"<title>Compte rendu fictif</title>"
+        b'<effectiveTime value="20241115093000+0100"/>'
+        b"<component><structuredBody>\n"
     )
 
     def sections() -> Iterator[str]:

@@ -26,7 +26,7 @@ def read_entries(path: bytes, *, size: int | None = None) -> Iterator[Entry]:
 
     ``size`` bounds what is read, so that a line being appended meanwhile is not met half-written.
     """
-    for position, line in enumerate(_lines(path, size)):
+    for position, line in enumerate(read_lines(path, size)):
         try:
             if not line.endswith(b"\n"):
                 raise ValueError("it is torn")
@@ -50,8 +50,8 @@ def find_problems(
             wanted.setdefault(head.n, set()).add(head.sha256)
     problems: list[Problem] = []
     before = NO_HEAD
-    for line in _lines(path, size):
-        problem, before = _judge(line, before)
+    for position, line in enumerate(read_lines(path, size)):
+        problem, before = _judge(line, before, position)
         if problem is not None:
             problems.append(problem)
         kept = wanted.pop(before.n, set())
@@ -64,8 +64,12 @@ def find_problems(
     return sorted(problems, key=lambda problem: problem.n)
 
 
-def _judge(line: bytes, before: LedgerHead) -> tuple[Problem | None, LedgerHead]:
-    """Judge one line against the one before; go on from what it claims to be."""
+def _judge(line: bytes, before: LedgerHead, position: int) -> tuple[Problem | None, LedgerHead]:
+    """Judge one line against the one before; go on from what it claims to be.
+
+    A line that claims an earlier number must not lend it to what follows: that is named by where
+    it stands.
+    """
     n = before.n + 1
     if not line.endswith(b"\n"):
         return Problem(n=n, reason="it is torn"), LedgerHead(n=n, sha256=hash_of(line))
@@ -76,7 +80,8 @@ def _judge(line: bytes, before: LedgerHead) -> tuple[Problem | None, LedgerHead]
         return Problem(n=n, reason=str(error)), here
     here = LedgerHead(n=entry.n, sha256=entry.sha256)
     if entry.n != n:
-        return Problem(n=n, reason=f"entry {entry.n} stands in its place"), here
+        place = max(n, position)
+        return Problem(n=place, reason=f"entry {entry.n} stands in its place"), here
     if entry.prev != before.sha256:
         if n == 0:
             return Problem(n=0, reason="it claims an entry before it"), here
@@ -84,10 +89,13 @@ def _judge(line: bytes, before: LedgerHead) -> tuple[Problem | None, LedgerHead]
     return None, here
 
 
-def _lines(path: bytes, size: int | None) -> Iterator[bytes]:
+def read_lines(path: bytes, size: int | None = None, *, start: int = 0) -> Iterator[bytes]:
+    """Give the lines, each with its newline, from byte ``start`` up to ``size``; LedgerError."""
     try:
         with open(path, "rb") as file:
-            yield from _bounded(file, os.fstat(file.fileno()).st_size if size is None else size)
+            file.seek(start)
+            end = os.fstat(file.fileno()).st_size if size is None else size
+            yield from _bounded(file, end - start)
     except OSError as error:
         raise LedgerError(
             "the ledger cannot be read: {reason}",

@@ -76,7 +76,8 @@ class Identity:
 class Head:
     """One opening for writing, signed on the target: which cycle, and the ledger's head then."""
 
-    FORMAT: ClassVar[str] = "coffre head v1"
+    FORMAT: ClassVar[str] = "coffre head v2"
+    BEFORE: ClassVar[str] = "coffre head v1"  # without a checkpoint
 
     target_id: str
     number: int
@@ -86,6 +87,9 @@ class Head:
     ledger_sha256: str
     view_sha256: str  # of the published file; empty when the opening published no view
     at: datetime
+    checkpoint: str = (
+        ""  # the ledger's, a signed note of its own; empty when it could not be signed
+    )
 
     def to_note(self, key: VaultKey) -> bytes:
         """Give the signed note."""
@@ -93,7 +97,7 @@ class Head:
 
     @classmethod
     def from_note(cls, note: bytes, public: PublicKey) -> Self:
-        """Verify and read; SignatureError when it is not ours or not a head."""
+        """Verify and read, also an older one; SignatureError when it is not ours or not a head."""
         members = _read(cls, note, public)
         try:
             number = _number(members, "number")
@@ -123,9 +127,11 @@ def _read(kind: type[Identity | Head], note: bytes, public: PublicKey) -> dict[s
         raise _malformed(kind.FORMAT) from None
     named = {field.name for field in fields(kind)}
     one_line = text.count(b"\n") == 1
-    if not one_line or not isinstance(members, dict) or set(members) != named | {"format"}:
+    if not one_line or not isinstance(members, dict):
         raise _malformed(kind.FORMAT)
-    if members.pop("format") != kind.FORMAT:
+    if kind is Head and members.get("format") == Head.BEFORE and "checkpoint" not in members:
+        members |= {"format": Head.FORMAT, "checkpoint": ""}
+    if set(members) != named | {"format"} or members.pop("format") != kind.FORMAT:
         raise _malformed(kind.FORMAT)
     return members
 

@@ -7,6 +7,8 @@ Rule 3: a chain that is broken elsewhere is named and never written to.
 Rule 4: opening and appending read the end of the file only; ``verify`` reads all of it.
 Rule 5: bodies hold no secret, no file name of an export and no personal data.
 Rule 6: a clock that stepped back is noted and orders nothing: ``n`` does.
+Rule 7: every line is a leaf of a Merkle tree (``tree``); what is kept of it beside the file is a
+    convenience, never the truth.
 Source: ``docs/ledger.md``.
 """
 
@@ -23,6 +25,7 @@ from vault.ledger.audit import find_problems, read_entries
 from vault.ledger.lines import Entry, Problem, Stamp, write_line
 from vault.ledger.tail import ChainError, Tail, read_tail
 from vault.ledger.torn import list_torn, set_aside
+from vault.ledger.tree import Tree, read_tree
 from vault.records import LedgerHead
 
 if TYPE_CHECKING:
@@ -70,6 +73,13 @@ class Ledger:
         """Give the wall clock of the newest entry, None when there is none."""
         last = self._peek().last
         return None if last is None else last.at
+
+    def tree(self, *, signed: tuple[int, bytes] | None = None) -> Tree:
+        """Give the Merkle tree over every entry; LedgerError when it is not what was signed.
+
+        ``signed`` is size and root of the head that was signed last. Reads what is new since.
+        """
+        return read_tree(self._path, self._whole_size(), signed=signed)
 
     def verify(self, heads: Iterable[LedgerHead] = ()) -> list[Problem]:
         """Read the whole chain; give what is wrong, the first bad entry first.

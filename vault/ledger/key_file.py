@@ -49,8 +49,8 @@ def read_key_file(path: str | bytes) -> bytes:
             os.close(fd)
     except OSError as error:
         raise SecretError(
-            "the vault's key cannot be read: {reason}",
-            hint="was it made by coffre init, and are you root?",
+            "the signing key cannot be read: {reason}",
+            hint="was it made, and may this account read it?",
             reason=error.strerror,
         ) from error
     return content
@@ -58,15 +58,15 @@ def read_key_file(path: str | bytes) -> bytes:
 
 def _refuse_unsafe(found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise SecretError("the vault's key is not a plain file")
+        raise SecretError("the signing key is not a plain file")
     if found.st_mode & 0o077:
         raise SecretError(
-            "the vault's key is open to others (mode {mode:o})",
+            "the signing key is open to others (mode {mode:o})",
             hint="chmod 600, and was it copied meanwhile?",
             mode=stat.S_IMODE(found.st_mode),
         )
     if found.st_uid not in (0, os.geteuid()):
-        raise SecretError("the vault's key belongs to user {uid}", uid=found.st_uid)
+        raise SecretError("the signing key belongs to user {uid}", uid=found.st_uid)
 
 
 def _sync_folder(folder: bytes) -> None:

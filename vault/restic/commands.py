@@ -71,9 +71,20 @@ def snapshots_argv(restic: Restic) -> Argv:
     return (restic.path, "--no-cache", "--no-lock", "snapshots", "--json")
 
 
-def forget_argv(restic: Restic, snapshot_id: str) -> Argv:
-    """Forget one snapshot, by its full id; no pack is touched."""
-    return (restic.path, "--no-cache", "forget", _full_id(snapshot_id))
+def forget_argv(restic: Restic, *snapshot_ids: str) -> Argv:
+    """Forget snapshots, by their full ids and by no policy of restic's; no pack is touched."""
+    assert snapshot_ids, "restic would be asked to forget by nothing"
+    return (restic.path, "--no-cache", "forget", *map(_full_id, snapshot_ids))
+
+
+def prune_argv(restic: Restic) -> Argv:
+    """Remove the packs that nothing needs, and write the index anew; no pack is repacked.
+
+    A pack of which a part is needed stays as it is: a repacked one would have another name, and
+    every target would be sent again what it holds.
+    """
+    bounds = ("--max-unused", "unlimited", "--max-repack-size", "0")
+    return (restic.path, "--no-cache", "prune", *bounds)
 
 
 def unlock_argv(restic: Restic) -> Argv:
@@ -91,6 +102,12 @@ def restore_argv(
     """
     wanted = [word for path in includes for word in ("--include", os.fsdecode(pattern(path)))]
     words = ("restore", _full_id(snapshot_id), "--target", os.fsdecode(target), *wanted)
+    return (restic.path, "--no-cache", "--no-lock", *words)
+
+
+def dump_argv(restic: Restic, snapshot_id: str) -> Argv:
+    """Write a whole snapshot to standard output, as a tar."""
+    words = ("dump", "--archive", "tar", _full_id(snapshot_id), "/")
     return (restic.path, "--no-cache", "--no-lock", *words)
 
 

@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vault.errors import ProcessError, ResticError, SpaceError, WrongPassword
-from vault.ports import Backup
+from vault.ports import Backup, Pruned
 from vault.process import run, sealed
 from vault.restic import answers, commands, walk
 from vault.restic.environment import PASSWORD, environment
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 SHORT_TIMEOUT_S = 300.0  # what only opens the repository; restic's key derivation is half a second
 GRACE_S = 20.0
 DYING_S = 10.0
+_FORGOTTEN_AT_ONCE = 500  # a word of 64 letters each
 UNSOUND = 1  # restic's exit code for a check that found something
 
 
@@ -182,6 +183,35 @@ class LandingRepository:
             raise ResticError("restic check ended well and did not say that all is sound")
         return ()
 
+    # -- letting go
+
+    def forget(self, snapshot_ids: Sequence[str]) -> None:
+        """Forget snapshots by their full ids; ResticError when not just these are gone then.
+
+        What is gone is seen on disk: restic is not believed about it.
+        """
+        before = walk.list_names(self.folder)
+        for start in range(0, len(snapshot_ids), _FORGOTTEN_AT_ONCE):
+            some = snapshot_ids[start : start + _FORGOTTEN_AT_ONCE]
+            self._do("forget", commands.forget_argv(self.restic, *some))
+        after = walk.list_names(self.folder)
+        if before ^ after != {f"snapshots/{one}" for one in snapshot_ids}:
+            raise ResticError(
+                "restic forget took away {found} files where {wanted} snapshots were named",
+                found=len(before ^ after),
+                wanted=len(snapshot_ids),
+            )
+
+    def prune(self) -> Pruned:
+        """Remove the packs that nothing needs; give what is gone and what was written."""
+        before = {file.path: file for file in walk.list_files(self.folder)}
+        self._do("prune", commands.prune_argv(self.restic), timeout_s=self._timeout_s)
+        after = {file.path: file for file in walk.list_files(self.folder)}
+        return Pruned(
+            removed=tuple(file for path, file in before.items() if path not in after),
+            written=tuple(file for path, file in after.items() if path not in before),
+        )
+
     def unlock_stale(self) -> None:
         """Remove the locks of dead restics; RepositoryLocked when one is not dead.
 
@@ -233,6 +263,11 @@ class LandingRepository:
             )
             self._do("restore", argv, timeout_s=self._timeout_s)
 
+    def dump(self, snapshot_id: str, *, to: int) -> None:
+        """Write a snapshot as a tar to a descriptor; ResticError when it cannot be given whole."""
+        finished = self._run(commands.dump_argv(self.restic, snapshot_id), stdout=to)
+        judge("dump", finished.returncode, finished.stderr_tail, repository=self.folder)
+
     # -- running restic ----------------------------------------------------------------------
 
     def _do(
@@ -258,6 +293,7 @@ class LandingRepository:
         password: Secret | None = None,
         fds: Sequence[int] = (),
         on_line: Callable[[bytes], None] | None = None,
+        stdout: int | None = None,
     ) -> Finished:
         hint = "" if password is not None else self._key_hint
         return run(
@@ -268,6 +304,7 @@ class LandingRepository:
             secrets={PASSWORD: password or self._password},
             pass_fds=fds,
             on_line=on_line,
+            stdout=stdout,
             end_signal=signal.SIGINT,
             grace_s=GRACE_S,
         )

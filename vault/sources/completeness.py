@@ -103,4 +103,7 @@ def _young(seen: Seen, rule: Rule, now_ns: int) -> str | None:
     age_ns = now_ns - seen.mtime_ns
     if age_ns < 0:
         return "dated in the future"
-    return "changed too lately" if age_ns < rule.stable_for_s * _NS else None
+    if age_ns >= rule.stable_for_s * _NS:
+        return None
+    seconds = f"{rule.stable_for_s:g}"
+    return f"changed less than {seconds} s ago: complete once that has passed"

@@ -11,10 +11,9 @@ import base64
 import json
 import os
 import sys
-import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from vault.clock import SystemClock
 from vault.errors import CoffreError
 from vault.names import printable
 from vault.secret import Secret
@@ -30,23 +29,6 @@ if TYPE_CHECKING:
 CREDENTIALS = "COFFRE_SHARE_CREDENTIALS"
 PLACE = b"share"  # beside data/, where the private namespace has its mounts
 MOUNT_TIMEOUT_S = 60.0
-
-
-class _BootClock:
-    """The clock of this host."""
-
-    def now(self) -> datetime:
-        """Give the wall clock, aware, UTC."""
-        return datetime.now(UTC)
-
-    def boot_s(self) -> float:
-        """Give CLOCK_BOOTTIME in seconds."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-    def boot_id(self) -> str:
-        """Give the id of this boot."""
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
 
 
 class _Teller:
@@ -83,7 +65,7 @@ def main() -> None:
 
 def _collect(request: dict[str, Any], teller: _Teller) -> Pull:
     reception, folder = decoded(request["reception"]), decoded(request["folder"])
-    clock = _BootClock()
+    clock = SystemClock()
     closes_at_s = clock.boot_s() + request["left_s"]
     os.umask(0o077)
     Reception(reception).prepare()

@@ -81,6 +81,10 @@ class Reception:
             self._prove(pull.entries, survey)
         return self._write(pull.entries)
 
+    def identity(self, pull: Pull) -> str:
+        """Give the identity that the pull's manifest would have; nothing is written."""
+        return identity_of(pull.entries)
+
     def set_aside(self, pull: Pull, kept: bytes) -> None:
         """Move what a refused pull brought out of the mirror, into the folder ``kept``.
 

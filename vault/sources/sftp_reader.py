@@ -12,6 +12,7 @@ Source: draft-ietf-secsh-filexfer-02; measured against paramiko's prefetching, w
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ from paramiko.sftp import (
     SFTP_OK,
     SFTP_PERMISSION_DENIED,
 )
+from paramiko.ssh_exception import SSHException
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -100,8 +102,9 @@ class SftpReader:
         self._channel.settimeout(seconds)
 
     def close(self) -> None:
-        """End the session."""
-        self._channel.close()
+        """End the session, whether the connection is still there or not."""
+        with suppress(OSError, EOFError, SSHException):
+            self._channel.close()
 
     def look(self, path: bytes) -> Facts:
         """Look at a file, following a symlink: for the root that the operator named."""

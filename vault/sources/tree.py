@@ -14,16 +14,29 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vault.descriptors import open_file, open_folder, open_root
 from vault.names import unlawful
 from vault.results import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = [
+    "LONGEST_PATH",
+    "Seen",
+    "Survey",
+    "join",
+    "kind_refused",
+    "look",
+    "open_file",
+    "open_folder",
+    "open_root",
+    "walk",
+]
+
 # A path is restored under a folder of its own and read by restic as one string: what is not
 # short enough for both would fail a whole snapshot.
 LONGEST_PATH = 3584
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _KINDS = {
     stat.S_IFLNK: "symlink",
     stat.S_IFIFO: "named pipe",
@@ -80,38 +93,6 @@ def _too_long(path: bytes) -> str | None:
 def join(folder: bytes, name: bytes) -> bytes:
     """Give the path of a name in a folder; the root of a tree is the empty path."""
     return folder + b"/" + name if folder else name
-
-
-def open_root(folder: bytes) -> int:
-    """Open the root of a tree; here alone a symlink may stand, since the operator named it."""
-    return os.open(folder, _FOLDER & ~os.O_NOFOLLOW)
-
-
-def open_folder(root: int, path: bytes) -> int:
-    """Open a folder of a tree, component by component, so that no symlink is ever followed."""
-    fd = os.open(b".", _FOLDER, dir_fd=root)
-    try:
-        for part in path.split(b"/") if path else ():
-            inner = os.open(part, _FOLDER, dir_fd=fd)
-            os.close(fd)
-            fd = inner
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
-def open_file(root: int, path: bytes) -> int:
-    """Open a regular file for reading without following anything or waiting for a pipe."""
-    folder, _, name = path.rpartition(b"/")
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    if not folder:
-        return os.open(name, flags, dir_fd=root)
-    parent = open_folder(root, folder)
-    try:
-        return os.open(name, flags, dir_fd=parent)
-    finally:
-        os.close(parent)
 
 
 def look(root: int, path: bytes) -> os.stat_result:

@@ -7,7 +7,9 @@ Rule 3: one refused or corrupt file and nothing of its group is linked, nothing 
 Rule 4: a failed sync is final: it is never tried again, since the second one lies.
 Rule 5: only the read-back is hashed: the name is the content's SHA-256, so one hash proves source,
     copy and medium; on a mismatch the landing is hashed to tell whose fault it is.
-Rule 6: what is found out is reported; only bugs and interruptions leave as exceptions.
+Rule 6: records, the cycle's list and head, get their names last of all; they share the barriers of
+    the last group when there is one.
+Rule 7: what is found out is reported; only bugs and interruptions leave as exceptions.
 Source: design, sections 2 and 5; ``docs/decisions/`` on one barrier for many files.
 """
 
@@ -20,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from vault.errors import StoreError
 from vault.results import AdmissionReport, Refusal
 from vault.stores.crew import Crew
 from vault.stores.folders import error_name
@@ -28,6 +31,7 @@ from vault.stores.new_file import NewFile, Target
 from vault.stores.pace import Pace, boot_s
 from vault.stores.plan_file import CARRIED, Plan
 from vault.stores.presence import survey
+from vault.stores.publication import Publication
 
 GROUP_FILES = 512
 GROUP_BYTES = 1 << 30
@@ -70,7 +74,10 @@ class Carry:
         threads: int,
         soft_closes_at_s: float,
         on_progress: Progress,
+        records: Publication,
     ) -> None:
+        self.published = False  # whether the records have their names
+        self._records: Publication | None = records
         self._plan = plan
         self._target = target
         self._landing_fd = landing_fd
@@ -118,6 +125,7 @@ class Carry:
             self._write_group()
             if not self._files or not self._tally.is_clean():
                 return False
+            self._write_records()
             self._pace.end_writing()
             self._target.sync()
             self._read_back_group()
@@ -177,6 +185,16 @@ class Carry:
             return self._refusal(row, str(refused))
         return None
 
+    def _write_records(self) -> None:
+        """Write the records with the last group; what goes wrong with them does not touch it."""
+        if self._records is None or self._next < len(self._rows):
+            return
+        try:
+            self._records.write()
+        except (StoreError, OSError):  # told when they are published alone
+            self._records.close()
+            self._records = None
+
     def _read_back_group(self) -> None:
         """Read a group back from the medium, whole: every bad file of it is named."""
         crew = Crew[int, str](lambda row: self._files[row].read_back(), threads=self._threads)
@@ -186,6 +204,8 @@ class Carry:
                 if digest != self._plan.name(row):
                     self._blame(row)
                 self._tell()
+        for path in self._records.differing() if self._records else ():
+            self._tally.corrupt.append(Refusal(name=path.encode(), reason="read back differs"))
 
     def _blame(self, row: int) -> None:
         """Tell whether the landing or the medium is at fault for a mismatch."""
@@ -210,8 +230,11 @@ class Carry:
             phase = [row for row in sorted(self._files) if self._plan.kind(row) == kind]
             for row in phase:
                 self._files[row].link(self._plan.name(row))
-            if phase:
+            is_last = kind == CARRIED[-1] and self._next == len(self._rows)
+            names_records = is_last and self._records is not None and self._records.link()
+            if phase or names_records:
                 self._target.sync()
+            self.published = names_records
             self._left.difference_update(phase)
             self._tally.admitted_files += len(phase)
             self._tally.admitted_bytes += sum(self._plan.size_bytes(row) for row in phase)

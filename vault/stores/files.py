@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import resource
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 from vault.errors import ReadBackFailed, StoreError, TargetFull
-from vault.results import AdmissionReport, Refusal, RepositoryFile
+from vault.results import AdmissionReport, OldRead, Refusal, RepositoryFile
 from vault.stores.carry import GROUP_FILES, Carry
 from vault.stores.folders import error_name, open_root, opened_folder, split_path
-from vault.stores.new_file import NewFile, Target
+from vault.stores.new_file import Target
+from vault.stores.old_files import read_old
 from vault.stores.plan_file import Plan
 from vault.stores.presence import survey
+from vault.stores.publication import Publication
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -122,16 +123,21 @@ class FilesStore:
         landing: bytes,
         soft_closes_at_s: float,
         on_progress: Progress = lambda _done, _total: None,
+        records: Sequence[tuple[str, bytes]] = (),
+        on_settled: Callable[[AdmissionReport], None] = lambda _report: None,
     ) -> AdmissionReport:
         """Carry what the target lacks of a plan, in its order, until the soft deadline.
 
         ``landing`` is the landing's repository folder, ``soft_closes_at_s`` on the boot clock;
-        ``on_progress`` is called in this thread with bytes done and bytes wanted.
+        ``on_progress`` is called in this thread with bytes done and bytes wanted. Unless the medium
+        failed, ``records`` are published last, if they can with the barriers of the last group;
+        ``on_settled`` gets the report before they are published alone, which may raise.
         """
         plan = batches if isinstance(batches, Plan) else Plan.of(batches)
         _allow_descriptors(GROUP_FILES + _OTHER_DESCRIPTORS)
         with _told("could not open the landing: {error}"):
             landing_fd = open_root(landing)
+        publication = self._publication(records)
         try:
             carry = Carry(
                 plan,
@@ -140,37 +146,68 @@ class FilesStore:
                 threads=self._threads,
                 soft_closes_at_s=soft_closes_at_s,
                 on_progress=on_progress,
+                records=publication,
             )
-            return carry.run()
+            report = carry.run()
         finally:
+            publication.close()
             os.close(landing_fd)
+        on_settled(report)
+        if not report.failure and not carry.published:
+            self.publish_all(records)
+        return report
+
+    def read_old(
+        self,
+        files: Iterable[RepositoryFile] | Plan,
+        *,
+        ends_at_s: float,
+        on_progress: Progress = lambda _done, _total: None,
+    ) -> OldRead:
+        """Read files of earlier carries back from the medium, in order, until ``ends_at_s``.
+
+        On the boot clock. What is wrong with them is in the report, never raised.
+        """
+        plan = files if isinstance(files, Plan) else Plan.of_list(files)
+        if plan.refused_files:
+            raise StoreError("{count} unlawful names were asked for", count=plan.refused_files)
+        return read_old(
+            self._target.root_fd,
+            plan,
+            ends_at_s=ends_at_s,
+            threads=self._threads,
+            on_progress=on_progress,
+        )
 
     def publish(self, path: str, content: bytes) -> None:
-        """Publish one small file under its final name, with the discipline of a pack.
+        """Publish one small file under its final name, with the discipline of a pack."""
+        self.publish_all([(path, content)])
+
+    def publish_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Publish small files; they share each barrier and get their names in this order.
 
         Idempotent: the same content there already is fine. TargetFull, ReadBackFailed, StoreError.
         """
-        folder, name = split_path(path)
-        with _told("could not publish {path}: {error}", path=path):
-            if self._stands(path, content):
-                self._target.sync()  # a death after the link may have left it unsynced
-                return
-            file = self._target.begin(folder)
-            try:
-                self._publish(file, name, content)
-            finally:
-                file.close()
+        if not files:
+            return
+        paths = ", ".join(path for path, _ in files)
+        with (
+            _told("could not publish {path}: {error}", path=paths),
+            contextlib.closing(self._publication(files)) as publication,
+        ):
+            publication.write()
+            # Of what stands already a death after its link may have left the name unsynced.
+            self._target.sync()
+            if publication.differing():
+                raise ReadBackFailed(
+                    "what was written to the medium reads back differently",
+                    hint="stop using this medium until it has been tested?",
+                )
+            if publication.link():
+                self._target.sync()
 
-    def _publish(self, file: NewFile, name: str, content: bytes) -> None:
-        file.write(content)
-        self._target.sync()
-        if file.read_back() != hashlib.sha256(content).hexdigest():
-            raise ReadBackFailed(
-                "what was written to the medium reads back differently",
-                hint="stop using this medium until it has been tested?",
-            )
-        file.link(name)
-        self._target.sync()
+    def _publication(self, files: Sequence[tuple[str, bytes]]) -> Publication:
+        return Publication(target=self._target, files=files, stands=self._stands)
 
     def _stands(self, path: str, content: bytes) -> bool:
         """Say whether the file is there with this content; StoreError when with another."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import math
 import mmap
 import os
 import threading
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 
 from vault.stores.folders import error_name, open_root, opened_folder
 from vault.stores.landing_file import Refused
+from vault.stores.pace import boot_s
 from vault.stores.syscalls import drop_cached, set_direct, set_immutable, sync_filesystem
 
 MODE = 0o400  # as restic leaves its own files
@@ -128,24 +130,9 @@ class NewFile:
 
     def read_back(self) -> str:
         """Give the SHA-256 of what the medium holds; only after a sync."""
-        if not drop_cached(self.fd, self.size_bytes):
-            # Still cached: go past the cache. Where even that is not to be had (no direct
-            # reads and no eviction: memory, some user-space file systems) there is no medium.
-            _try_direct(self.fd)
-        else:
-            set_direct(self.fd, direct=False)
-        digest = hashlib.sha256()
-        buffer = _buffer()
-        offset = 0
-        while offset < self.size_bytes:
-            count = os.preadv(self.fd, [buffer], offset)
-            if count == 0:
-                break
-            digest.update(buffer[:count])
-            offset += count
-        # The copy is not read again: unmounting is quicker without its pages.
-        os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        return digest.hexdigest()
+        digest = read_medium(self.fd, self.size_bytes)
+        assert digest is not None  # no end was given
+        return digest
 
     def link(self, name: str) -> None:
         """Give it its final name; FileExistsError when the name is taken."""
@@ -208,6 +195,33 @@ class NewFile:
         done = 0
         while done < len(content):
             done += os.pwrite(self.fd, content[done:], offset + done)
+
+
+def read_medium(fd: int, size_bytes: int, *, ends_at_s: float = math.inf) -> str | None:
+    """Give the SHA-256 of what the medium holds of a file; None when time ran out before its end.
+
+    ``ends_at_s`` is on the boot clock.
+    """
+    if not drop_cached(fd, size_bytes):
+        # Still cached: go past the cache. Where even that is not to be had (no direct
+        # reads and no eviction: memory, some user-space file systems) there is no medium.
+        _try_direct(fd)
+    else:
+        set_direct(fd, direct=False)
+    digest = hashlib.sha256()
+    buffer = _buffer()
+    offset = 0
+    while offset < size_bytes:
+        if boot_s() >= ends_at_s:
+            return None
+        count = os.preadv(fd, [buffer], offset)
+        if count == 0:
+            break
+        digest.update(buffer[:count])
+        offset += count
+    # The copy is not read again: unmounting is quicker without its pages.
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    return digest.hexdigest()
 
 
 def _mapped(source_fd: int, offset: int, length: int) -> mmap.mmap:

@@ -48,6 +48,20 @@ def set_immutable(fd: int) -> None:
     fcntl.ioctl(fd, _FS_IOC_SETFLAGS, struct.pack("=Q", current | _FS_IMMUTABLE_FL))
 
 
+def clear_immutable(fd: int) -> None:
+    """Take ``chattr +i`` off an open file; a file system that knows no such mark has none."""
+    flags = bytearray(8)
+    try:
+        fcntl.ioctl(fd, _FS_IOC_GETFLAGS, flags)
+    except OSError as error:
+        if error.errno in (errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            return
+        raise
+    (current,) = struct.unpack_from("=I", flags)
+    if current & _FS_IMMUTABLE_FL:
+        fcntl.ioctl(fd, _FS_IOC_SETFLAGS, struct.pack("=Q", current & ~_FS_IMMUTABLE_FL))
+
+
 def set_direct(fd: int, *, direct: bool) -> None:
     """Make the next reads and writes of ``fd`` go past the page cache, or through it."""
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)

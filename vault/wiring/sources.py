@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vault.config import SecretRef, SourceSettings
@@ -12,12 +11,12 @@ from vault.intake import NightSource
 from vault.policy import Policy
 from vault.ports import Progress, Source
 from vault.ports import Reception as ReceptionPort
-from vault.results import Pull, ShutReport
+from vault.results import Pull
 from vault.secret import Secret
 from vault.sources.command import CommandSource
 from vault.sources.folder import FolderSource
 from vault.sources.mounted import MountedFolderSource
-from vault.sources.mounting import Mount, prove_gone
+from vault.sources.mounting import Mount
 from vault.sources.reception import Reception
 
 if TYPE_CHECKING:
@@ -45,7 +44,9 @@ def make_sources(wired: Wired) -> dict[str, NightSource]:
     """Make every configured source with its reception."""
     settings = wired.settings
     return {
-        name: _night_source(wired, name, _made(wired, name, source), settings.policy_of(name))
+        name: _night_source(
+            wired, name, _made(wired, name, source), settings.policy_of(name), source.canaries
+        )
         for name, source in settings.sources.items()
     }
 
@@ -67,7 +68,9 @@ def make_self_source(wired: Wired) -> NightSource:
     return _night_source(wired, SELF, source, first)
 
 
-def _night_source(wired: Wired, name: str, source: Source, policy: Policy) -> NightSource:
+def _night_source(
+    wired: Wired, name: str, source: Source, policy: Policy, canaries: tuple[str, ...] = ()
+) -> NightSource:
     reception = Reception(os.fsencode(wired.path("receptions", name)))
     reception.prepare()
     return NightSource(
@@ -76,6 +79,7 @@ def _night_source(wired: Wired, name: str, source: Source, policy: Policy) -> Ni
         reception=reception,
         policy=policy,
         kept=os.fsencode(wired.path("refused", name)),
+        canaries=frozenset(os.fsencode(path) for path in canaries),
     )
 
 
@@ -149,15 +153,3 @@ def make_sftp(wired: Wired, name: str, source: SourceSettings) -> SftpSource:
 
 def _optional(wired: Wired, ref: SecretRef | None, name: str) -> Secret | None:
     return wired.secret(ref, name) if ref is not None else None
-
-
-def shares_gone(wired: Wired) -> Callable[[str], ShutReport] | None:
-    """Give the question whether the configured shares are gone; it needs no secret of theirs."""
-    sources = wired.settings.sources.values()
-    shares = [source.mount.what for source in sources if source.mount is not None]
-
-    def ask(_reason: str) -> ShutReport:
-        reports = [prove_gone(what) for what in shares]
-        return next((report for report in reports if not report.is_shut), reports[0])
-
-    return ask if shares else None

@@ -7,45 +7,62 @@ Rule 3: whoever moves a door or writes a record holds the vault's lock: ``Wired.
 
 from __future__ import annotations
 
-import json
 import os
+import secrets
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from vault.admission import Pins
-from vault.airlock import Airlock
-from vault.carrying import Carrier
 from vault.catalogue import Catalogue
 from vault.clock import SystemClock
-from vault.config import Settings, read_secret
-from vault.config.fields import SecretRef
-from vault.cycle import House
-from vault.doors.disk import DiskDoor
-from vault.doors.folder import FolderDoor
-from vault.doors.link import LinkDoor
-from vault.doors.none import NoDoor
-from vault.enrolment import Ceremony
-from vault.errors import NeedsRoot, NotInitialised, SecretError
-from vault.founding import KEY_FACT, Founding
-from vault.intake import Intake, NightSource
+from vault.errors import (
+    CatalogueError,
+    CoffreError,
+    DoorUnproven,
+    NeedsRoot,
+    NotInitialised,
+    SecretError,
+)
 from vault.ledger import Ledger
-from vault.ledger.notes import VaultKey
-from vault.ports import Medium, ProductionDoor, Progress, VaultDoor
-from vault.process import run
-from vault.records import CataloguePort, LedgerPort
-from vault.recovery import Restorer
-from vault.restic import Restic, find_restic
-from vault.restored import compare
-from vault.results import TargetRecord
-from vault.secret import Secret
+from vault.ledger.checkpoint import Checkpoints
+from vault.ledger.notes import PublicKey, VaultKey
+from vault.records import ListedDoor
+from vault.scratch import Scratch
 from vault.statefile import StateFolder
-from vault.wiring.documents import DocumentSigner
-from vault.wiring.engine import ResticRestore
-from vault.wiring.landing import PinnedLanding
-from vault.wiring.sources import make_self_source, make_sources, shares_gone
+from vault.wiring.doors import CATALOGUE, door_text, list_doors, make_doors, make_vault_door
+from vault.wiring.heads import RETIRED_FACT, finish_rotation, sign_if_sound
+from vault.wiring.schedule import note_missed
 
+if TYPE_CHECKING:  # each part is loaded when it is made: most commands make few of them
+    from collections.abc import Callable, Iterator, Sequence
+
+    from vault.admission import Pins
+    from vault.airlock import Airlock
+    from vault.believing import Believer
+    from vault.carrying import Carrier
+    from vault.config import Settings
+    from vault.config.fields import SecretRef
+    from vault.cycle import House
+    from vault.enrolment import Ceremony
+    from vault.forecast import Forecast
+    from vault.founding import Founding
+    from vault.intake import NightSource
+    from vault.moments import Moments
+    from vault.ports import Examiner, Medium, Progress, VaultDoor
+    from vault.records import CataloguePort, LedgerPort
+    from vault.recovery import Restorer
+    from vault.restic import Restic
+    from vault.secret import Secret
+    from vault.shutting import AllDoors
+    from vault.thinning import Thinner
+    from vault.wiring.documents import DocumentSigner
+    from vault.wiring.landing import PinnedLanding
+
+SEED_FACT = "sampling-seed"
+NOTIFY_S = 180.0  # the longest that ``coffre notify`` holds the lock: a night waits for it
 _SECRET_COMMAND_S = 60.0
 _ROOM_LEAST_BYTES = 256 << 20  # below this a ledger or a catalogue may not be written to the end
 
@@ -67,6 +84,9 @@ class Wired:
         self.settings = settings
         self.progress: Progress = progress or Quiet()
         self.clock = SystemClock()
+        self.foretold: Callable[[Forecast], object] = bool  # hears how long a carry will take
+        self.names_shown = False  # of exported files, in what a night says
+        self._no_catalogue: CatalogueError | None = None
 
     # -- where things are
 
@@ -83,18 +103,26 @@ class Wired:
     def locked(self) -> Iterator[None]:
         """Hold the vault's lock; LockHeld when another coffre has it."""
         self.require_founded()
-        with self.state.lock():
+        with self.state.lock(patience_s=NOTIFY_S):
+            self._keep_list()
+            Scratch(os.fsencode(self.path("scratch"))).clear()  # a killed restore test left it
             yield
 
     def require_founded(self) -> None:
         """Refuse to go on with a vault that was never made."""
-        if not os.path.exists(self.path("catalogue.sqlite")):
+        if not os.path.exists(self.path(CATALOGUE)):
             raise NotInitialised(
                 "there is no vault in {state} yet",
                 state=self.settings.state,
                 hint="coffre init?",
             )
         if not os.access(self.settings.state, os.R_OK | os.W_OK | os.X_OK):
+            if os.geteuid() == 0:
+                raise CoffreError(
+                    "the vault in {state} cannot be written",
+                    state=self.settings.state,
+                    hint="is its file system mounted read-only, or failing?",
+                )
             raise NeedsRoot(
                 "the vault in {state} belongs to another account",
                 state=self.settings.state,
@@ -105,8 +133,13 @@ class Wired:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """The catalogue."""
-        return Catalogue.open(self.path("catalogue.sqlite"))
+        """The catalogue; a file that did not open is not waited for again."""
+        if self._no_catalogue is None:
+            try:
+                return Catalogue.open(self.path(CATALOGUE))
+            except CatalogueError as error:
+                self._no_catalogue = error
+        raise self._no_catalogue
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -116,17 +149,33 @@ class Wired:
     @cached_property
     def key(self) -> VaultKey:
         """The vault's own signing key."""
+        finish_rotation(self.path("keys"), self.ledger)
         return VaultKey.load(self.path("keys", "vault.key"))
+
+    @property
+    def retired_keys(self) -> tuple[PublicKey, ...]:
+        """The public keys that were the vault's before."""
+        lines = (self.catalogue.fact(RETIRED_FACT) or "").split()
+        return tuple(PublicKey.from_text(line) for line in lines)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """The signed heads of the ledger."""
+        return Checkpoints(self.path("ledger", "checkpoints"))
 
     # -- the landing
 
     @cached_property
     def restic(self) -> Restic:
         """The installed restic."""
+        from vault.restic import find_restic
+
         return find_restic()
 
     def secret(self, ref: SecretRef, name: str) -> Secret:
         """Read one secret."""
+        from vault.config import read_secret
+
         return read_secret(ref, name=name, folder=self.settings.base, run=_run_for_secret)
 
     @cached_property
@@ -137,15 +186,16 @@ class Wired:
     @cached_property
     def pins(self) -> Pins | None:
         """What the landing is pinned to; None before the vault was founded."""
-        values = [self.catalogue.fact(name) for name in ("repository_id", "config_sha256", "keys")]
-        repository_id, config, keys = (value or "" for value in values)
-        if not (repository_id and config and keys):
-            return None
-        return Pins(repository_id=repository_id, config_sha256=config, keys=frozenset(keys.split()))
+        from vault.authentication import landing_pins
+
+        return landing_pins(self.catalogue)
 
     @cached_property
     def landing(self) -> PinnedLanding:
         """The landing repository."""
+        from vault.founding import KEY_FACT
+        from vault.wiring.landing import PinnedLanding
+
         return PinnedLanding(
             self.restic,
             os.fsencode(self.path("landing")),
@@ -157,63 +207,59 @@ class Wired:
     # -- doors
 
     @cached_property
-    def production(self) -> ProductionDoor:
-        """The production door."""
-        link = self.settings.production.door.link
-        if link is None:
-            return NoDoor()
-        return LinkDoor(link.interface, probe=link.probe_address)
+    def all_doors(self) -> AllDoors:
+        """Every door of the list, of which the enrolled targets' are part."""
+        return make_doors(list_doors(self.state, self.catalogue.targets(), self.settings))
 
-    @cached_property
+    @property
     def doors(self) -> dict[str, VaultDoor]:
-        """The doors of the enrolled targets, by name."""
-        return {record.name: self.door_of(record) for record in self.catalogue.targets()}
+        """The vault doors, by target."""
+        vault = self.all_doors.vault
+        assert isinstance(vault, dict)
+        return vault
 
-    def door_of(self, record: TargetRecord) -> VaultDoor:
-        """Make the door of an enrolled target: as configured now, else as it was enrolled."""
-        named = self.settings.targets.get(record.name)
-        door = named.door.model_dump(exclude_none=True) if named else json.loads(record.door)
-        if "folder" in door:
-            return FolderDoor(record.name, os.fsencode(door["folder"]))
-        return DiskDoor(
-            record.name,
-            uuid=record.uuid,
-            size_bytes=record.size_bytes,
-            fs_type=record.fs_type,
-            serial=record.serial,
-            detach=door.get("disk", {}).get("detach", "auto"),
-        )
-
-    def new_door(self, name: str, medium: Medium) -> VaultDoor:
-        """Make the door of a target that is being enrolled."""
-        record = TargetRecord(
-            name=name,
-            target_id="",
+    def add_door(self, name: str, medium: Medium) -> None:
+        """Put the door of a medium on the list before anything of it moves."""
+        door = ListedDoor(
+            target=name,
             uuid=medium.uuid,
             fs_type=medium.fs_type,
             size_bytes=medium.size_bytes,
             serial=medium.serial,
-            door=self.door_text(name),
-            enrolled_at=self.clock.now(),
+            door=door_text(self.settings, name),
         )
-        return self.door_of(record)
+        listed = self.state.read_doors()
+        self.state.write_doors(replace(listed, vault={**listed.vault, name: door}))
+        self.doors[name] = make_vault_door(door)
 
-    def door_text(self, name: str) -> str:
-        """Give the configured door of a target as canonical JSON."""
-        door = self.settings.targets[name].door.model_dump(exclude_none=True)
-        return json.dumps(door, sort_keys=True)
+    def drop_door(self, name: str) -> None:
+        """Take the door of a target that is no more off the list."""
+        listed = self.state.read_doors()
+        left = {target: door for target, door in listed.vault.items() if target != name}
+        self.state.write_doors(replace(listed, vault=left))
+
+    def _keep_list(self) -> None:
+        """Write the list anew where configuration and catalogue say more than it does."""
+        with suppress(OSError, CoffreError):  # whoever shuts goes by the list that is there
+            now = list_doors(self.state, self.catalogue.targets(), self.settings)
+            with suppress(DoorUnproven):
+                if now == self.state.read_doors():
+                    return
+            self.state.write_doors(now)
 
     @cached_property
     def airlock(self) -> Airlock:
         """Both doors and the interlock."""
+        from vault.airlock import Airlock
+
         return Airlock(
-            production=self.production,
+            production=self.all_doors.production,
             doors=self.doors,
             store=self.state,
             catalogue=self._catalogue_port,
             ledger=self._ledger_port,
             clock=self.clock,
-            shares_gone=shares_gone(self),
+            shares_gone=self.all_doors.shares_gone,
         )
 
     @property
@@ -229,32 +275,86 @@ class Wired:
     @cached_property
     def signer(self) -> DocumentSigner:
         """What signs and reads a target's documents."""
+        from vault.wiring.documents import DocumentSigner
+
         if self.pins is None:
             raise NotInitialised("the vault has no pinned landing yet", hint="coffre init?")
         return DocumentSigner(
-            self.key, site=self.settings.site.finess, pins=self.pins, now=self.clock.now
+            self.key,
+            retired=self.retired_keys,
+            site=self.settings.site.finess,
+            pins=self.pins,
+            now=self.clock.now,
+            sign_ledger=lambda: sign_if_sound(self),
         )
 
     @cached_property
     def sources(self) -> dict[str, NightSource]:
         """The sources, by name, in the order of the configuration."""
+        from vault.wiring.sources import make_sources
+
         return make_sources(self)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """The moments of this run, and the site's hooks."""
+        from vault.wiring.moments import make_moments
+
+        return make_moments(self)
 
     @cached_property
     def carrier(self) -> Carrier:
         """What carries to a target."""
+        from vault.carrying import Carrier
+
         return Carrier(
             airlock=self.airlock,
             catalogue=self._catalogue_port,
             ledger=self._ledger_port,
             signer=self.signer,
+            believer=self.believer,
             clock=self.clock,
             progress=self.progress,
+            moments=self.moments,
+            foretold=self.foretold,
         )
+
+    @cached_property
+    def believer(self) -> Believer:
+        """What says whether a medium is the one that was enrolled."""
+        from vault.believing import Believer
+
+        return Believer(catalogue=self._catalogue_port, signer=self.signer, clock=self.clock)
+
+    @cached_property
+    def examiner(self) -> Examiner:
+        """What opens exports and says what they are."""
+        from vault.inspection.examiner import FileExaminer
+        from vault.inspection.registry import load_registry
+        from vault.wiring.examining import SharedExaminer
+        from vault.wiring.formats import pmsi_inspectors
+
+        registry = load_registry(pmsi_inspectors(self.settings.load_formats()))
+        seed = self._sampling_seed()
+        examiner = FileExaminer(registry, seed=seed, clock_s=self.clock.boot_s)
+        return SharedExaminer(examiner, seed=seed, policies=self.settings.site_policies)
+
+    def _sampling_seed(self) -> bytes:
+        """Give what decides which bytes are sampled: drawn once, told to nobody outside."""
+        drawn = self.catalogue.fact(SEED_FACT)
+        if drawn is None:
+            drawn = secrets.token_hex(16)
+            self.catalogue.set_fact(SEED_FACT, drawn)
+        return bytes.fromhex(drawn)
 
     @cached_property
     def house(self) -> House:
         """What a night works with."""
+        from vault.cycle import House
+        from vault.gatekeeper import Gatekeeper
+        from vault.intake import Intake
+        from vault.wiring.sources import make_self_source
+
         return House(
             airlock=self.airlock,
             catalogue=self._catalogue_port,
@@ -264,35 +364,72 @@ class Wired:
                 catalogue=self._catalogue_port,
                 ledger=self._ledger_port,
                 landing=self.landing,
+                gatekeeper=Gatekeeper(
+                    catalogue=self._catalogue_port,
+                    ledger=self._ledger_port,
+                    examiner=self.examiner,
+                    clock=self.clock,
+                    progress=self.progress,
+                ),
+                names_shown=self.names_shown,
                 clock=self.clock,
                 progress=self.progress,
             ),
             carrier=self.carrier,
+            moments=self.moments,
             clock=self.clock,
             progress=self.progress,
             self_source=make_self_source(self),
             export_self=self._export_self,
             room=self._room,
+            pause=time.sleep,
+            note_missed=self._note_missed,
+            settle_retention=self.thinner.settle,
+        )
+
+    @cached_property
+    def thinner(self) -> Thinner:
+        """What lets the landing go of points."""
+        from vault.authentication import Authentication
+        from vault.thinning import Thinner
+
+        return Thinner(
+            book=self.catalogue,
+            ledger=self._ledger_port,
+            landing=self.landing,
+            authentication=Authentication(
+                catalogue=self._catalogue_port, ledger=self._ledger_port, landing=self.landing
+            ),
+            clock=self.clock,
+            progress=self.progress,
         )
 
     @cached_property
     def restorer(self) -> Restorer:
         """What gives exports back."""
+        from vault.founding import KEY_FACT
+        from vault.recovery import Restorer
+        from vault.restored import compare
+        from vault.wiring.engine import ResticRestore
+
         hint = self.catalogue.fact(KEY_FACT) or ""
         return Restorer(
             airlock=self.airlock,
-            carrier=self.carrier,
+            believer=self.believer,
             catalogue=self._catalogue_port,
             ledger=self._ledger_port,
             engine=ResticRestore(self.landing, self.restic, self.landing_password, hint),
             compare=compare,
             clock=self.clock,
             progress=self.progress,
+            moments=self.moments,
         )
 
     @cached_property
     def ceremony(self) -> Ceremony:
         """What enrols a medium."""
+        from vault.enrolment import Ceremony
+
         return Ceremony(
             airlock=self.airlock,
             catalogue=self._catalogue_port,
@@ -305,6 +442,8 @@ class Wired:
     @cached_property
     def founding(self) -> Founding:
         """What makes a vault."""
+        from vault.founding import Founding
+
         return Founding(
             catalogue=self._catalogue_port,
             ledger=self._ledger_port,
@@ -323,6 +462,9 @@ class Wired:
         shutil.copyfile(self.path("ledger", "ledger.jsonl"), os.path.join(folder, "ledger.jsonl"))
         shutil.copyfile(self.settings.file, os.path.join(folder, "vault.yaml"))
 
+    def _note_missed(self) -> None:
+        note_missed(self)
+
     def _room(self) -> Sequence[str]:
         """Complain when the state's file system is nearly full."""
         facts = os.statvfs(self.settings.state)
@@ -333,6 +475,8 @@ class Wired:
 
 
 def _run_for_secret(argv: Sequence[str]) -> bytes:
+    from vault.process import run
+
     finished = run(argv, timeout_s=_SECRET_COMMAND_S)
     if finished.returncode != 0:
         raise SecretError(

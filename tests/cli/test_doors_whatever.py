@@ -1,0 +1,172 @@
+"""Whatever else of a vault is spoilt, its doors are shut and asked, and an open one is told."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.rigs.vaults import ScratchVault
+from vault.doors.folder import FolderDoor
+
+pytestmark = pytest.mark.xdist_group("cli")
+
+
+def catalogue_is_truncated(vault: ScratchVault) -> None:
+    os.truncate(vault.state / "catalogue.sqlite", 5000)
+
+
+def ledger_is_garbage(vault: ScratchVault) -> None:
+    (vault.state / "ledger" / "ledger.jsonl").write_bytes(b"\x00garbage\n" * 50)
+
+
+def configuration_has_a_typo(vault: ScratchVault) -> None:
+    vault.config.write_text(vault.config.read_text().replace("policy: hr", "polcy: hr"))
+
+
+def configuration_is_no_yaml(vault: ScratchVault) -> None:
+    vault.config.write_text(vault.config.read_text() + "targets: [\n")
+
+
+SPOILT = (
+    catalogue_is_truncated,
+    configuration_has_a_typo,
+    pytest.param(ledger_is_garbage, marks=pytest.mark.long),
+    pytest.param(configuration_is_no_yaml, marks=pytest.mark.long),
+)
+COMMANDS = (
+    ("run", "--now"),
+    ("doctor",),
+    ("target", "close"),
+    ("secure", "--reason", "odd mail", "--by", "Ana"),
+)
+
+
+@pytest.fixture
+def mine(vault: ScratchVault, ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScratchVault:
+    """A copy of the vault, its list of doors written; a door that is held is told at once."""
+    kept = FolderDoor.__init__.__kwdefaults__
+    monkeypatch.setitem(kept, "shut_timeout_s", 0.2)
+    shutil.copytree(vault.folder, tmp_path / "v", symlinks=True)
+    copy = ScratchVault(folder=tmp_path / "v", restic=vault.restic)
+    ask(copy, "doctor")
+    return copy
+
+
+@contextmanager
+def held_open(vault: ScratchVault) -> Iterator[None]:
+    """Hold the folder's lock as a vault side does, and leave the state as a killed night would."""
+    airlock = vault.state / "airlock.json"
+    airlock.write_text(airlock.read_text().replace('"locked"', '"carrying"'))
+    fd = os.open(vault.trial, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_open_door_is_told_by_every_command_that_shuts(mine, ask, spoil) -> None:
+    """Invariants 2 and 3: 5, and the vault is degraded, until the door is proven shut."""
+    spoil(mine)
+    with held_open(mine):
+        for words in COMMANDS:
+            told = ask(mine, *words)
+            assert told.code == 5, (words, told)
+    assert ask(mine, "target", "close").code == 0
+    (mine.state / "secured.json").unlink()
+    assert ask(mine, "doctor").code not in (0, 5)
+    assert ask(mine, "run", "--now").code not in (0, 5)
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_red_button_proves_every_door_shut_from_the_list(mine, ask, spoil) -> None:
+    """Nothing that is spoilt keeps it from answering that the doors are shut."""
+    ledger = mine.state / "ledger" / "ledger.jsonl"
+    catalogue = mine.state.glob("catalogue.sqlite*")  # its log too: the newest rows may be there
+    records = [(path, path.read_bytes()) for path in (mine.config, ledger, *catalogue)]
+    before = len(ledger.read_text().splitlines())
+    spoil(mine)
+    told = ask(mine, "secure", "--reason", "odd mail", "--by", "Ana")
+    assert (told.code, told.document["doors"]) == (0, {"production": "shut", "trial": "shut"})
+    public = json.loads((mine.state / "public" / "status.json").read_text())
+    assert public["status"] == "secured"
+    for path in mine.state.glob("catalogue.sqlite*"):
+        path.unlink()
+    for path, content in records:
+        path.write_bytes(content)
+    assert ask(mine, "run", "--now").code == 6
+    since = ledger.read_text().splitlines()[before:]
+    pressed = [line for line in since if '"secured"' in line]
+    assert len(pressed) == 1, "told in the ledger as soon as it can be written"
+    assert "odd mail" in pressed[0]
+
+
+def test_a_vault_whose_doors_nothing_names_is_degraded(mine, ask) -> None:
+    """Invariant 3: no answer counts as open."""
+    (mine.state / "doors.json").write_text("[]")
+    catalogue_is_truncated(mine)
+    for words in COMMANDS:
+        assert ask(mine, *words).code == 5, words
+
+
+def test_list_that_is_damaged_is_made_up_from_the_catalogue(mine, ask) -> None:
+    """Alone it keeps nobody from anything."""
+    listed = mine.state / "doors.json"
+    good = listed.read_text()
+    listed.write_text('{"vault": []}')
+    with held_open(mine):
+        assert ask(mine, "target", "close").code == 5
+    assert ask(mine, "run", "--now").code == 0
+    assert listed.read_text() == good
+
+
+def test_door_of_an_enrolment_that_died_is_asked_until_it_is_proven_shut(mine, ask) -> None:
+    """The list names it before its first act; the catalogue never did."""
+    listed, where = mine.state / "doors.json", mine.folder / "second"
+    more = f"  second: {{door: {{folder: {where}}}, store: files}}\n"
+    mine.config.write_text(mine.config.read_text().replace("targets:\n", "targets:\n" + more))
+    dying = mine.start("target", "enrol", "second", "--yes")
+    ends_at = time.monotonic() + 20
+    while '"second"' not in listed.read_text():
+        assert dying.poll() is None, dying.communicate()
+        assert time.monotonic() < ends_at
+    os.kill(dying.pid, signal.SIGKILL)
+    dying.communicate()
+    fd = os.open(where, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)  # waits for the kernel to end the vault side
+        assert ask(mine, "doctor").code == 5
+    finally:
+        os.close(fd)
+    told = ask(mine, "doctor").document
+    assert {"door second", "target second"} <= {item["name"] for item in told["findings"]}
+    assert '"second"' not in listed.read_text()
+
+
+def test_door_of_a_retired_target_is_on_the_list_no_more(mine, ask) -> None:
+    """Its medium may be anybody's by now."""
+    assert '"trial"' in (mine.state / "doors.json").read_text()
+    ask(mine, "target", "retire", "trial", "--yes").ok()
+    assert '"trial"' not in (mine.state / "doors.json").read_text()
+
+
+def test_folder_that_was_a_target_is_enrolled_again_once_it_was_moved_away(mine, ask) -> None:
+    """The error says so; nothing of ours empties a folder, and the old copy stays."""
+    ask(mine, "target", "retire", "trial", "--yes").ok()
+    told = ask(mine, "target", "enrol", "trial", "--yes").ok(1).document
+    aside = f"{mine.trial}.old"
+    assert f"mv {mine.trial} {aside}" in told["error"]["hint"]
+    mine.trial.rename(aside)
+    ask(mine, "target", "enrol", "trial", "--yes").ok()
+    ask(mine, "run", "--now").ok()
+    assert (Path(aside) / "repository" / "config").exists()

@@ -1,0 +1,135 @@
+"""What a start costs: each command loads what it works with, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.rigs.vaults import TREE
+from vault import retelling
+from vault.cli import words
+from vault.cli.app import _narrow, app
+
+pytestmark = pytest.mark.xdist_group("cli")
+
+# The top names whose loading is felt, and modules of ours that no look at the records needs.
+FELT = {
+    "alembic", "apprise", "apscheduler", "asyncio", "cryptography", "jinja2", "lxml", "paramiko",
+    "prometheus_client", "pydantic", "pydicom", "rich", "segno", "sqlalchemy", "typer",
+    "weasyprint",
+}  # fmt: skip
+OURS = {
+    "vault.carrying", "vault.config.compliance_file", "vault.config.formats_file", "vault.cycle",
+    "vault.doors.disk", "vault.drill", "vault.gatekeeper", "vault.inspection.examiner",
+    "vault.intake", "vault.recovery", "vault.report", "vault.restic", "vault.sources.sftp",
+}  # fmt: skip
+
+
+def loaded(vault, *said: str) -> set[str]:
+    """Give which of those modules a command loads."""
+    script = (
+        "import json, sys\n"
+        "from vault.cli.main import run_words\n"
+        f"run_words({['-c', str(vault.config), *said]!r})\n"
+        f"print(json.dumps(sorted({FELT | OURS!r} & set(sys.modules))), file=sys.stderr)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(TREE)},
+        check=True,
+    )
+    return set(json.loads(told.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        (["status"], set()),
+        (["version"], {"vault.restic"}),
+        # SQLAlchemy brings asyncio; the vault signs nothing here, and no schema is brought up.
+        (["gaps"], {"asyncio", "pydantic", "sqlalchemy", "typer"}),
+        (["config", "validate"], {"pydantic", "typer"}),
+    ],
+)
+def test_a_command_loads_what_it_works_with(vault, said, wanted):
+    """A tenth of a second here and there made each start one."""
+    assert loaded(vault, *said) == wanted
+
+
+def test_the_parser_of_one_word_says_of_it_what_that_of_all_says():
+    """Options, help and commands below are the same, and the order of the whole help stays."""
+    whole = typer.main.get_command(app)
+    before = list(whole.commands)
+    for word, command in whole.commands.items():
+        narrow = typer.main.get_command(_narrow(word))
+        assert list(narrow.commands) == [word]
+        context = typer.Context(command, info_name=word)
+        assert narrow.commands[word].get_help(context) == command.get_help(context)
+        assert sorted(getattr(narrow.commands[word], "commands", ())) == sorted(
+            getattr(command, "commands", ())
+        )
+    assert list(typer.main.get_command(_narrow("nothing")).commands) == before
+
+
+def test_no_sentence_is_passed_over_by_the_glance_at_its_fixed_parts(french):
+    """A sentence that a template makes holds the template's fixed parts; so it is looked at."""
+    templates = words._retelling()._templates
+    assert len(templates) > 500
+    for longest, literals, template in templates:
+        pattern = retelling._pattern(template)
+        if pattern is None:
+            continue
+        names = pattern.groupindex
+        sentence = template.format(**dict.fromkeys(names, "some: value; {of} it"))
+        assert pattern.fullmatch(sentence), template
+        assert longest in sentence, template
+        assert retelling._holds(sentence, literals), template
+    assert not retelling._holds("b then a", ("a", "b"))
+
+
+@pytest.fixture
+def french():
+    """Speak French for one test."""
+    words.speak("fr")
+    yield
+    words.speak("en")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_waits_for_what_loads(tmp_path: Path, number: signal.Signals) -> None:
+    """What loads is loaded whole, even by one that makes another error of ours, then it ends."""
+    (tmp_path / "loading.py").write_text(
+        "import signal, time\n"
+        "try:\n"
+        f"    signal.raise_signal({int(number)})\n"
+        "    time.sleep(0.1)\n"
+        "except BaseException as error:\n"
+        "    raise RuntimeError('torn') from error\n"
+        "IS_WHOLE = True\n"
+    )
+    (tmp_path / "script.py").write_text(
+        "import sys, time\n"
+        "from vault.cli import main\n"
+        "from vault.errors import Interrupted\n"
+        "main._end_on_signals()\n"
+        "try:\n"
+        "    import loading\n"
+        "    time.sleep(20)\n"
+        "except Interrupted:\n"
+        "    print(loading.IS_WHOLE)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(TREE)},
+    )
+    assert (told.stdout, told.stderr) == ("True\n", "")

@@ -1,0 +1,99 @@
+"""The spool: notices that wait until they can be sent, a file each.
+
+    state/notices/00000012-sysadmin.json    to one recipient, as it will be sent
+
+Rule 1: a notice has its name only once it is whole and synced; it loses it only once it was taken.
+    A death between the two sends it twice, never not at all.
+Rule 2: the number orders them, whatever the clock says.
+Rule 3: there are never more than so many: the oldest that are not urgent go first, and are counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from vault.whole_file import sync_folder, write_json
+
+MOST = 500
+_NAME = re.compile(r"(\d{8})-([a-z0-9-]+)\.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One text to one recipient."""
+
+    to: str  # the recipient's name in vault.yaml
+    subject: str
+    body: str
+    at: str  # when it was written, ISO 8601
+    is_urgent: bool = False
+    about: str = ""  # what another notice of the same would repeat
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """The waiting notices below one folder; made when the first one comes."""
+
+    folder: str
+
+    def waiting(self) -> list[tuple[str, Notice]]:
+        """Give what waits, by its file's name, the oldest first; a file that is none is left."""
+        try:
+            names = sorted(name for name in os.listdir(self.folder) if _NAME.fullmatch(name))
+        except FileNotFoundError:
+            return []
+        found = ((name, self._read(name)) for name in names)
+        return [(name, notice) for name, notice in found if notice is not None]
+
+    def add(self, notice: Notice) -> int:
+        """Keep a notice until it was taken; give how many older ones had to go for it.
+
+        One about the same, to the same recipient, that still waits is enough.
+        """
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        waiting = self.waiting()
+        same = (one for _name, one in waiting if one.to == notice.to)
+        if notice.about and any(one.about == notice.about for one in same):
+            return 0
+        dropped = 0
+        while len(waiting) >= MOST:
+            oldest = min(waiting, key=lambda found: (found[1].is_urgent, found[0]))
+            waiting.remove(oldest)
+            self.drop(oldest[0])
+            dropped += 1
+        number = max((int(name[:8]) for name in os.listdir(self.folder) if _NAME.fullmatch(name)),
+                     default=0) + 1  # fmt: skip
+        write_json(self._path(f"{number:08}-{notice.to}.json"), asdict(notice))
+        return dropped
+
+    def note_failed(self, name: str, notice: Notice) -> None:
+        """Count an attempt that failed."""
+        write_json(self._path(name), asdict(replace(notice, attempts=notice.attempts + 1)))
+
+    def drop(self, name: str) -> None:
+        """Let go of a notice that was taken; idempotent."""
+        try:
+            os.unlink(self._path(name))
+        except FileNotFoundError:
+            return
+        sync_folder(self.folder)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def _read(self, name: str) -> Notice | None:
+        try:
+            with open(self._path(name), "rb") as file:
+                return Notice(**json.load(file))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+def is_older(notice: Notice, than: datetime) -> bool:
+    """Whether a notice was written before an instant."""
+    return datetime.fromisoformat(notice.at) < than

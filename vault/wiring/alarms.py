@@ -1,0 +1,106 @@
+"""Alarms kept, acknowledged and asked for.
+
+Rule 1: the ledger first: a word that nobody can read afterwards must not silence an alarm.
+Rule 2: who acknowledges a PMSI loss says that it is lawful: it is one no more, for that attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vault.alarm import Alarm, acknowledge, judge_alarms, tell_alarms
+from vault.gap import Acknowledgement
+from vault.pmsi_cell import CellState, LawfulLoss
+from vault.wiring.pmsi import pmsi_calendar
+from vault.wiring.standing import find_all_gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from vault.gap import Gap
+    from vault.pmsi_cell import Cell
+    from vault.wiring.wired import Wired
+
+
+def keep_alarms(
+    wired: Wired, tell: Callable[[Sequence[Alarm]], None] = lambda _raised: None
+) -> tuple[tuple[Gap, ...], tuple[Alarm, ...]]:
+    """Judge the alarms anew and keep them; give the gaps as they are told, and what was raised.
+
+    ``tell`` has what was raised before it is kept: a death between the two tells it twice.
+    """
+    gaps = find_all_gaps(wired)
+    kept = wired.catalogue.alarms()
+    judged = judge_alarms(kept, gaps, wired.clock.now())
+    for alarm in judged.raised:
+        wired.ledger.append("alarm-raised", **_about(alarm))
+    if judged.raised:
+        tell(judged.raised)
+    if list(judged.alarms) != kept:
+        wired.catalogue.put_alarms(judged.alarms)
+    return tell_alarms(judged.alarms, gaps), judged.raised
+
+
+def open_alarms(wired: Wired) -> tuple[Alarm, ...]:
+    """Give the alarms that stand: not acknowledged, or acknowledged with their cause still there.
+
+    Nothing is to be forgotten or removed while there is one.
+    """
+    gaps = find_all_gaps(wired)
+    return judge_alarms(wired.catalogue.alarms(), gaps, wired.clock.now()).alarms
+
+
+def acknowledge_alarm(wired: Wired, alarm: Alarm, word: Acknowledgement) -> tuple[str, ...]:
+    """Record that a person has seen an alarm; give the PMSI cells whose loss is lawful by it."""
+    cells = _lost_cells(wired, alarm) if alarm.over_at is None else ()
+    names = tuple(cell.name for cell in cells)
+    said = {"by": word.by, "reason": word.reason, "login": word.login}
+    wired.ledger.append(
+        "alarm-acknowledged", **_about(alarm), **said, **({"cells": list(names)} if names else {})
+    )
+    for cell in cells:
+        assert cell.counted is not None
+        loss = LawfulLoss(attempt=cell.counted.mark, by=word.by, reason=word.reason, at=word.at)
+        wired.catalogue.put_lawful_loss(cell.name, loss, login=word.login)
+    _replace(wired, alarm.name, acknowledge(alarm, word))
+    return names
+
+
+def acknowledge_if_raised(wired: Wired, name: str, word: Acknowledgement) -> None:
+    """Record with an alarm what another command has a person say of the same thing."""
+    for alarm in open_alarms(wired):
+        if alarm.name == name and alarm.is_open:
+            acknowledge_alarm(wired, alarm, word)
+
+
+def note_escalated(wired: Wired, alarms: Iterable[Alarm], now: datetime) -> None:
+    """Remember that somebody else was told of these alarms, since nobody acknowledged them."""
+    for alarm in alarms:
+        wired.ledger.append("alarm-escalated", **_about(alarm))
+        _replace(wired, alarm.name, replace(alarm, escalated_at=now))
+
+
+def _replace(wired: Wired, name: str, after: Alarm | None) -> None:
+    kept = [one for one in wired.catalogue.alarms() if one.name != name]
+    wired.catalogue.put_alarms([*kept, *([after] if after else [])])
+
+
+def _about(alarm: Alarm) -> dict[str, object]:
+    """Say which alarm it is; no sentence of it, which belongs to the gaps."""
+    gap = alarm.gap
+    return {"alarm": alarm.name, "gap": gap.kind, "source": gap.source, "target": gap.target}
+
+
+def _lost_cells(wired: Wired, alarm: Alarm) -> tuple[Cell, ...]:
+    if alarm.gap.kind != "pmsi-shrunk":
+        return ()
+    about = tuple(str(alarm.gap.values[key]) for key in ("finess", "field", "year"))
+    return tuple(
+        cell
+        for cell in pmsi_calendar(wired).cells
+        if cell.state is CellState.SHRUNK
+        and cell.counted is not None
+        and (cell.series.finess, cell.series.name, str(cell.year)) == about
+    )

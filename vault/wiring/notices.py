@@ -1,0 +1,227 @@
+"""Who is told of what: notices written into the spool, and sent where the doors allow it.
+
+    keep_alarms  ->  spool_alarms     at once, before the alarm is kept
+    a night      ->  spool_night      one digest to each recipient
+    in between   ->  spool_look       what must be mended now and no digest has named
+    either       ->  spool_escalation what nobody acknowledged
+    the end      ->  send_waiting     the oldest first, each recipient until its first failure
+
+Rule 1: nothing is sent while a door moves. Where the doors are not all proven shut, after a run
+    that died or in a degraded vault, only what is urgent leaves: it is the loudest alarm there is.
+Rule 2: a failure to tell is a warning, and never changes what an act came to.
+Rule 3: an address is read when something is sent to it, and kept nowhere.
+Source: ``docs/decisions/0027-notices-leave-between-doors.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vault.alarm import URGENT, Alarm, tell_alarms, to_escalate
+from vault.errors import CoffreError, Interrupted
+from vault.notices.sending import send
+from vault.notices.spool import Notice, Spool
+from vault.report.notice import Writer
+from vault.report.teller import Teller
+from vault.state import State
+from vault.wiring.alarms import note_escalated
+from vault.wiring.standing import gap_members
+
+if TYPE_CHECKING:
+    from vault.config import Settings
+    from vault.config.fields import SecretRef
+    from vault.config.telling import Recipient
+    from vault.secret import Secret
+    from vault.statefile import StateFolder
+    from vault.wiring.wired import Wired
+
+FOLDER = "notices"
+TOLD_FACT = "digest-told."  # and the recipient: which gaps the last digest named
+_MOST_AT_ONCE = 20
+_SHUT = (State.LOCKED, State.SECURED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came of an attempt to send what waits."""
+
+    sent: int
+    waiting: int
+    warnings: tuple[str, ...] = ()
+
+
+def spool_of(settings: Settings) -> Spool:
+    """Give the spool of a vault; it needs no catalogue."""
+    return Spool(f"{settings.state}/{FOLDER}")
+
+
+# -- writing
+
+
+def spool_alarms(wired: Wired, raised: Sequence[Alarm]) -> None:
+    """Write at once of the alarms that cannot wait; it sends nothing yet."""
+    urgent = [alarm for alarm in raised if alarm.gap.kind in URGENT]
+    gaps = [gap_members(gap) for gap in tell_alarms(urgent, [alarm.gap for alarm in urgent])]
+    for name, recipient in wired.settings.notices.to.items():
+        writer = _writer(wired.settings, recipient)
+        if own := [gap for gap in gaps if writer.concerns(gap)]:
+            _add(wired, name, writer.alarm(own), is_urgent=True)
+
+
+def spool_night(wired: Wired, status: Mapping[str, Any], verdict: str) -> None:
+    """Write the digest of a night to each recipient who is to have one."""
+    notices = wired.settings.notices
+    for name, recipient in notices.to.items():
+        writer = _writer(wired.settings, recipient)
+        if _is_wanted(wired, name, writer, status, verdict):
+            _add(wired, name, writer.digest(status, verdict))
+
+
+def spool_look(wired: Wired, status: Mapping[str, Any]) -> None:
+    """Write between nights of what must be mended now and no digest has named: nights may not run.
+
+    What is told at once is told at once, and not here.
+    """
+    notices = wired.settings.notices
+    if notices.digest == "never" or not status["last_cycle"]:
+        return
+    for name, recipient in notices.to.items():
+        writer = _writer(wired.settings, recipient)
+        told = set(json.loads(wired.catalogue.fact(TOLD_FACT + name) or "[]"))
+        new = {
+            _name(gap)
+            for gap in status["gaps"]
+            if writer.concerns(gap) and _is_for_a_look(gap) and _name(gap) not in told
+        }
+        if new:
+            wired.catalogue.set_fact(TOLD_FACT + name, json.dumps(sorted(told | new)))
+            _add(wired, name, writer.digest(status, status["last_cycle"]["verdict"]))
+
+
+def _is_for_a_look(gap: Mapping[str, Any]) -> bool:
+    is_grave = gap["severity"] == "critical" and not gap["acknowledged"]
+    return is_grave and gap["kind"] not in URGENT
+
+
+def spool_escalation(wired: Wired) -> None:
+    """Write to whoever is told when an alarm goes unacknowledged, once for each alarm."""
+    settings, now = wired.settings.notices, wired.clock.now()
+    if settings.escalate_to is None:
+        return
+    late = to_escalate(wired.catalogue.alarms(), after_s=settings.escalate_after, now=now)
+    if not late:
+        return
+    there = [alarm.gap for alarm in late if alarm.over_at is None]
+    gaps = [gap_members(gap) for gap in tell_alarms(late, there)]
+    writer = _writer(wired.settings, settings.to[settings.escalate_to], is_all=True)
+    text = writer.escalation(gaps, writer.t.seconds(settings.escalate_after))
+    _add(wired, settings.escalate_to, text, is_urgent=True)
+    note_escalated(wired, late, now)
+
+
+def spool_unit(settings: Settings, unit: str, at: str) -> None:
+    """Write that a unit failed, to whoever answers for the vault; needs no record of ours."""
+    for name, recipient in settings.notices.to.items():
+        if recipient.owner is None:
+            subject, body = _writer(settings, recipient).unit(unit)
+            notice = Notice(
+                to=name, subject=subject, body=body, at=at, is_urgent=True, about=f"unit {unit}"
+            )
+            spool_of(settings).add(notice)
+
+
+def spool_test(settings: Settings, at: str) -> None:
+    """Write a trial to each recipient."""
+    for name, recipient in settings.notices.to.items():
+        subject, body = _writer(settings, recipient).trial()
+        notice = Notice(to=name, subject=subject, body=body, at=at, is_urgent=True, about="trial")
+        spool_of(settings).add(notice)
+
+
+def _writer(settings: Settings, recipient: Recipient, *, is_all: bool = False) -> Writer:
+    language = recipient.language or settings.site.language
+    teller = Teller(language, settings.site.time_zone)
+    return Writer(teller, settings.site.name, None if is_all else recipient.owner)
+
+
+def _is_wanted(
+    wired: Wired, name: str, writer: Writer, status: Mapping[str, Any], verdict: str
+) -> bool:
+    """Whether a recipient is to have the digest of this night."""
+    settings = wired.settings.notices
+    gaps = [gap for gap in status["gaps"] if writer.concerns(gap)]
+    is_quiet = not gaps and (verdict == "sound" or writer.owner is not None)
+    named = json.dumps(sorted({_name(gap) for gap in gaps} | ({verdict} - {"sound"})))
+    is_known = wired.catalogue.fact(TOLD_FACT + name) == named
+    if not is_known:
+        wired.catalogue.set_fact(TOLD_FACT + name, named)
+    if is_quiet:
+        return settings.success
+    return settings.digest == "nightly" or (settings.digest == "changed" and not is_known)
+
+
+def _name(gap: Mapping[str, Any]) -> str:
+    """Tell one gap from another, whatever is counted in it."""
+    about = (gap["kind"], gap["source"], gap["target"], gap["values"].get("periods"))
+    return " ".join(str(part or "-") for part in (*about, bool(gap["acknowledged"])))
+
+
+def _add(wired: Wired, name: str, text: tuple[str, str], *, is_urgent: bool = False) -> None:
+    subject, body = text
+    at = wired.clock.now().isoformat()
+    notice = Notice(to=name, subject=subject, body=body, at=at, is_urgent=is_urgent)
+    if dropped := spool_of(wired.settings).add(notice):
+        wired.ledger.append("notices-dropped", count=dropped)  # nobody else will ever know
+
+
+# -- sending
+
+
+def send_waiting(
+    settings: Settings, state: StateFolder, read: ReadSecret, *, most: int = _MOST_AT_ONCE
+) -> Sent:
+    """Send what waits; the caller holds the vault's lock, so that no door opens meanwhile.
+
+    ``read`` reads a recipient's address.
+    """
+    spool = spool_of(settings)
+    waiting = spool.waiting()
+    record = state.load()
+    is_shut = record is None or record.state in _SHUT
+    chosen = [found for found in waiting if is_shut or found[1].is_urgent]
+    sent, failed = 0, dict[str, str]()
+    for name, notice in chosen[:most]:
+        if notice.to in failed:
+            continue
+        if notice.to not in settings.notices.to:
+            spool.drop(name)  # nobody of that name is told any more
+            continue
+        why = _send(settings, notice, read)
+        if why:
+            failed[notice.to] = why
+            spool.note_failed(name, notice)
+        else:
+            spool.drop(name)
+            sent += 1
+    return Sent(sent=sent, waiting=len(spool.waiting()), warnings=tuple(_warnings(failed)))
+
+
+ReadSecret = Callable[["SecretRef", str], "Secret"]
+
+
+def _send(settings: Settings, notice: Notice, read: ReadSecret) -> str:
+    try:
+        address: Secret = read(settings.notices.to[notice.to].url, f"notices.{notice.to}")
+        return send(address, notice, timeout_s=settings.notices.timeout)
+    except Interrupted:
+        raise
+    except (CoffreError, OSError) as error:
+        return str(error)
+
+
+def _warnings(failed: Mapping[str, str]) -> Iterable[str]:
+    for name, why in failed.items():
+        yield f"the notice to {name} waits: {why}"
