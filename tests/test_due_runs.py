@@ -109,13 +109,28 @@ def test_a_clock_that_was_ahead_tells_nothing_missed_and_one_that_is_ahead_only_
     assert len(missed(jumped, _paris(2026, 6, 6, 12), PARIS)) == 2
 
 
+def test_of_many_missed_openings_the_newest_are_told():
+    """Ten years without a night: the thousand newest, in order, whatever the days of the window."""
+    now = _paris(2036, 6, 2, 12)
+    for days in (ALL_DAYS, frozenset({6}), frozenset({0, 3})):
+        window = Window(name="w", start=time(1), for_s=7200, days=days)
+        lost = missed(_watch(window, since=LONG_AGO), now, PARIS)
+        newest = max(one.opens_at for one in lost)
+        assert next_opening(window, newest, PARIS) > now.astimezone(UTC)
+        assert [one.opens_at for one in lost] == sorted(one.opens_at for one in lost)
+        assert len(lost) == (1000 if len(days) > 1 else 909)
+
+
 def test_what_follows_the_nights_is_at_the_end_of_the_earliest_window():
     """Once a day; without a window there is nothing to follow."""
     late = Window(name="late", start=time(22), for_s=3600, days=frozenset({6}))
-    daily = after_nights([late, NIGHT], PARIS, _paris(2026, 6, 2, 12))
+    daily = after_nights([late, NIGHT])
     assert daily is not None
     assert (daily.start, daily.days) == (time(3), ALL_DAYS)
-    assert after_nights([], PARIS, _paris(2026, 6, 2, 12)) is None
+    over_midnight = after_nights([late])
+    assert over_midnight is not None
+    assert over_midnight.start == time(23)
+    assert after_nights([]) is None
     assert first_opening([late, NIGHT], _paris(2026, 6, 2, 12), PARIS) == _paris(2026, 6, 3, 1)
     assert first_opening([], _paris(2026, 6, 2), PARIS) is None
 

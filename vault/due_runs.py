@@ -12,16 +12,16 @@ Source: ``vault.window`` for what an opening is; ``docs/decisions/0023``.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from itertools import islice
 
 from vault.window import ALL_DAYS, Window, closes_at, next_opening
 
 LEAST_S = 60  # what is shorter is not worth a door
-_MOST_OPENINGS = 1000  # looked at: nearly three years of nights
+_MOST_OPENINGS = 1000  # told: nearly three years of nights
 
 
 class Call(StrEnum):
@@ -63,13 +63,14 @@ class Due:
 def missed(watch: Watch, now: datetime, tz: tzinfo) -> tuple[Opening, ...]:
     """Give the openings that ended since the last night without one, oldest first.
 
-    A later night clears them: it carried what they should have. At most a thousand are looked at.
+    A later night clears them: it carried what they should have. The newest thousand are given.
     """
-    after = watch.since - timedelta(microseconds=1)
+    longest_ago = timedelta(weeks=_MOST_OPENINGS // len(watch.window.days) + 2)
+    after = max(watch.since - timedelta(microseconds=1), now - longest_ago)
     if watch.last_at is not None:
         after = max(after, watch.last_at)
     ended = (one for one in _openings(watch.window, after, tz, until=now) if one.closes_at <= now)
-    return tuple(islice(ended, _MOST_OPENINGS))
+    return tuple(deque(ended, maxlen=_MOST_OPENINGS))
 
 
 def decide(watch: Watch, now: datetime, tz: tzinfo) -> Due:
@@ -94,15 +95,15 @@ def first_opening(windows: Iterable[Window], now: datetime, tz: tzinfo) -> datet
     return min((next_opening(window, now, tz) for window in windows), default=None)
 
 
-def after_nights(windows: Iterable[Window], tz: tzinfo, now: datetime) -> Window | None:
+def after_nights(windows: Iterable[Window]) -> Window | None:
     """Give a daily minute for what follows the nights: the end of the earliest window, by the wall.
 
-    In the nights when the clocks change it is an hour off, which harms nothing.
+    In the nights when the clocks change it is an hour off, which harms nothing; on all others it is
+    right, whichever the day that asks.
     """
-    ends = [
-        (_opening(window, next_opening(window, now, tz)).closes_at.astimezone(tz).time())
-        for window in windows
-    ]
+    midnight = date(2000, 1, 1)
+    starts = [(datetime.combine(midnight, one.start), one.for_s) for one in windows]
+    ends = [(start + timedelta(seconds=for_s)).time() for start, for_s in starts]
     if not ends:
         return None
     start = min(ends).replace(second=0, microsecond=0)

@@ -39,9 +39,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 from vault.due_runs import Call, Due, Watch, after_nights, decide, first_opening
 from vault.errors import CoffreError, ExitCode, Interrupted, LockHeld, UsageError
 from vault.process import run
-from vault.statefile import VaultLock
 from vault.timekeeping import require_clock
 from vault.units import LETTING_GO
+from vault.vault_lock import BRIEF_S, VaultLock
 from vault.window import LONGEST_S, Window, next_opening
 from vault.wiring.schedule import used_windows, watches
 from vault.wiring.wired import Wired
@@ -190,7 +190,7 @@ class Daemon:
             self._add(f"night-{window.name}", partial(self._night, window), window, grace_s=grace_s)
             if due is not None and due.call is not Call.WAIT:
                 self._soon(window, now)
-        if daily := after_nights(windows, settings.time_zone, now):
+        if daily := after_nights(windows):
             if settings.schedule.drills:
                 self._add("drills", self._drills, daily, grace_s=12 * 3600)
             if settings.schedule.retention:
@@ -368,7 +368,7 @@ class Daemon:
             return
         wired = Wired(self._wired.settings)  # read anew: a night wrote since
         wired.clock = self._wired.clock
-        with suppress(CoffreError, OSError), wired.state.lock():
+        with suppress(CoffreError, OSError), wired.state.lock(for_s=BRIEF_S):
             require_clock(wired.catalogue, wired.ledger, wired.clock)
             while self._noted:
                 self._noted[0](wired.ledger)

@@ -17,19 +17,17 @@ Rule 3: nothing in ``public/`` names a file of an export.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import grp
 import json
 import os
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Self
 
-from vault.errors import ConfigError, DoorUnproven, LockHeld
+from vault.errors import ConfigError, DoorUnproven
 from vault.records import AirlockRecord, DoorList, ListedDoor, Pressed
 from vault.state import State, status_of
+from vault.vault_lock import Holder, VaultLock, no_patience
 from vault.whole_file import sync_folder, write_json, write_whole
 
 AIRLOCK = "airlock.json"
@@ -42,7 +40,6 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # torn, foreign, or on
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 _PUBLIC_FOLDER_MODE = 0o750
 _PUBLIC_FILE_MODE = 0o640
-_LOOK_EVERY_S = 0.1  # for the lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,87 +166,16 @@ class StateFolder:
                 hint="is it to be made? addgroup --system {group}",
             ) from None
 
-    def lock(self, *, for_s: float = 0.0, patience_s: float = 0.0) -> VaultLock:
-        """Give the lock, not yet taken.
-
-        ``for_s`` says that it will be held no longer, which others may wait for when their own
-        ``patience_s`` is as long.
-        """
-        return VaultLock(os.path.join(self.folder, LOCK), for_s=for_s, patience_s=patience_s)
-
-
-class VaultLock:
-    """One cycle, ceremony or opening at a time on this host; the kernel lets go at our death."""
-
-    def __init__(self, path: str, *, for_s: float = 0.0, patience_s: float = 0.0) -> None:
-        self._path = path
-        self._for_s = for_s
-        self._patience_s = patience_s
-        self._fd = -1
-
-    def take(self) -> None:
-        """Take the lock or raise LockHeld with the holder's process id.
-
-        A holder that said how long is waited for, up to our patience.
-        """
-        gives_up_at = time.monotonic() + self._patience_s
-        while not self._try():
-            pid, for_s = self._held_by()
-            if not 0 < for_s <= self._patience_s or time.monotonic() >= gives_up_at:
-                raise LockHeld(
-                    "another coffre is at work on this vault, process {holder}",
-                    holder=pid or "?",
-                    hint="is it last night's run? coffre status tells; coffre secure stops it",
-                ) from None
-            time.sleep(_LOOK_EVERY_S)
-
-    def _try(self) -> bool:
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            return False
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()} {self._for_s:g}\n".encode(), 0)
-        self._fd = fd
-        return True
-
-    def _held_by(self) -> tuple[int, float]:
-        """Give the holder's process id, 0 when it cannot be read, and how long it said."""
-        try:
-            with open(self._path, "rb") as file:
-                words = file.read(64).decode("ascii", "replace").split()
-            return int(words[0]), float(words[1]) if words[1:] else 0.0
-        except (OSError, ValueError, IndexError):
-            return 0, 0.0
-
-    def holder(self) -> int | None:
-        """Give the process id of who holds the lock; None when nobody does."""
-        try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except (FileNotFoundError, PermissionError):
-            return None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return self._held_by()[0]
-        finally:
-            os.close(fd)
-        return None
-
-    def let_go(self) -> None:
-        """Let go; idempotent."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __enter__(self) -> Self:
-        self.take()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.let_go()
+    def lock(
+        self,
+        *,
+        for_s: float = 0.0,
+        is_night: bool = False,
+        patience: Callable[[Holder], float] = no_patience,
+    ) -> VaultLock:
+        """Give the vault's lock, not yet taken."""
+        path = os.path.join(self.folder, LOCK)
+        return VaultLock(path, for_s=for_s, is_night=is_night, patience=patience)
 
 
 def _airlock_record(document: Mapping[str, object]) -> AirlockRecord:

@@ -107,13 +107,17 @@ def make_units(facts: UnitFacts, now: datetime, zone: tzinfo) -> dict[str, str]:
         at = f"*-*-* {_after(facts.drills_at, facts.drills_s):%H:%M}:00 {facts.zone}"
         units["coffre-retention.timer"] = _timer("what goes from the landing", [at], 0)
     units["coffre-evaluate.service"] = _service(
-        facts, "what is missing", ["schedule", "evaluate"], start_s=3600
+        facts,
+        "what is missing",
+        ["schedule", "evaluate"],
+        start_s=3600,
+        opens_door=False,  # and while a night has one open, it is the night's to shut
     )
     every = f"{_every(facts.evaluate_s)} {facts.zone}"
     units["coffre-evaluate.timer"] = _timer("the look between nights", [every], 0)
     if facts.tells:
         units["coffre-notify.service"] = _service(
-            facts, "notices that wait for a network", ["notify"], start_s=3600
+            facts, "notices that wait for a network", ["notify"], start_s=3600, opens_door=False
         )
         quarter = f"*-*-* *:00/15:00 {facts.zone}"
         units["coffre-notify.timer"] = _timer("notices that wait", [quarter], 0)
@@ -209,6 +213,7 @@ def _service(
     words: Sequence[str],
     *,
     start_s: int,
+    opens_door: bool = True,
     sound: Sequence[ExitCode] = (),
 ) -> str:
     lines = [
@@ -217,7 +222,7 @@ def _service(
         "[Service]",
         "Type=oneshot",
         f"ExecStart={_words(facts, words)}",
-        f"ExecStopPost={_words(facts, ['target', 'close'])}",
+        *([f"ExecStopPost={_words(facts, ['target', 'close'])}"] if opens_door else []),
         f"TimeoutStartSec={start_s}",
         *(f"SuccessExitStatus={code.value}" for code in sound),
         *_stopping(facts, "SIGINT"),

@@ -18,6 +18,8 @@ from tests.rigs.judge import files_of
 from tests.rigs.vaults import ScratchVault, make_vault, write_file
 from vault.clock import SystemClock
 from vault.ledger import Ledger
+from vault.statefile import StateFolder
+from vault.vault_lock import BRIEF_S
 
 
 def ledger_of(vault: ScratchVault) -> list[dict]:
@@ -73,6 +75,49 @@ def test_a_second_night_is_refused_while_one_runs(held: ScratchVault) -> None:
     with (held.state / "lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         second = held.run()
+    assert second.code == 1
+    assert second.document["error"]["reference"] == "already-running"
+
+
+@pytest.fixture
+def in_window(held: ScratchVault) -> ScratchVault:
+    """Give a vault whose window opened an hour ago, and stays open for two more."""
+    start = (datetime.now(UTC) - timedelta(hours=1)).strftime("%H:%M")
+    text = held.config.read_text().replace("Europe/Paris", "Etc/UTC")
+    text = text.replace("{door: {folder: trial}, ", "{door: {folder: trial}, window: night, ")
+    held.config.write_text(text + f'windows: {{night: {{start: "{start}", for: 3h}}}}\n')
+    return held
+
+
+@pytest.mark.parametrize(
+    ("said", "age_s"),
+    [
+        pytest.param({"for_s": BRIEF_S}, 0, id="a-look"),
+        pytest.param({}, 0, id="a-restore-test"),
+        pytest.param({"is_night": True}, 7200, id="the-night-of-the-opening-before"),
+    ],
+)
+def test_no_night_is_lost_to_what_is_at_work_when_it_begins(
+    in_window: ScratchVault, said: dict, age_s: int
+) -> None:
+    """The look and the night start in one second, restore tests run long: the night waits."""
+    holder = StateFolder(str(in_window.state)).lock(**said)
+    with holder:
+        began = time.time() - age_s
+        os.utime(in_window.state / "lock", (began, began))
+        night = in_window.start("run")
+        with pytest.raises(subprocess.TimeoutExpired):
+            night.communicate(timeout=3)
+    out, err = night.communicate(timeout=60)
+    assert night.returncode == 0, (out, err)
+
+
+def test_a_night_does_not_wait_for_the_one_that_serves_its_opening(
+    in_window: ScratchVault,
+) -> None:
+    """Two timers for one window make one night."""
+    with StateFolder(str(in_window.state)).lock(is_night=True):
+        second = in_window.coffre("run", timeout_s=30)
     assert second.code == 1
     assert second.document["error"]["reference"] == "already-running"
 

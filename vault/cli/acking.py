@@ -38,7 +38,7 @@ def ack_command(session: Session, name: str | None, *, by: str, reason: str) -> 
     from vault.wiring.events import tell_acknowledged
 
     wired = session.wired()
-    with wired.locked():
+    with wired.locked(is_brief=True):
         publish(wired)  # what is there now is an alarm, if nothing has seen it yet
         alarm = _choose(open_alarms(wired), name)
         word = Acknowledgement(by=by, reason=reason, at=wired.clock.now(), login=login_of_caller())

@@ -15,7 +15,7 @@ def confirm_command(session: Session, *, reason: str, by: str) -> int:
     from vault.wiring.retention import read_dates
 
     wired = session.wired()
-    with wired.locked():
+    with wired.locked(is_brief=True):
         now = wired.clock.now()
         leap = find_leap(read_dates(wired).clock, now)
         behind = confirm_clock(

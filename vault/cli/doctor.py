@@ -210,7 +210,7 @@ def _shut(wired: Wired) -> Mapping[str, ShutReport]:
     from vault.wiring.doors import shut_whatever
 
     try:
-        with wired.locked():
+        with wired.locked(is_brief=True):
             return wired.airlock.recover().shut
     except (LedgerError, CatalogueError):
         with wired.state.lock():

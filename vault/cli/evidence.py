@@ -197,7 +197,7 @@ def add_command(session: Session, head: str) -> int:
 
     wired = session.wired()
     data = _read(head)
-    with wired.locked():
+    with wired.locked(is_brief=True):
         found, signers = add_cosignature(wired, data, login=login_of_caller())
         publish(wired)
     for name, at in signers.items():
@@ -231,7 +231,7 @@ def rotate_command(session: Session, *, reason: str, by: str, yes: bool) -> int:
             hint="is a printer at hand? then the same with --yes",
         )
     wired = session.wired()
-    with wired.locked():
+    with wired.locked(is_brief=True):
         old, new = rotate(wired, by=by, reason=reason, login=login_of_caller())
         publish(wired)
     session.say(_("The vault's key is exchanged. Write it on every recovery sheet:"))

@@ -35,7 +35,7 @@ def accept_command(session: Session, source: str, *, reason: str, by: str) -> in
         )
     if not reason.strip() or not by.strip():
         raise UsageError("--reason and --by must say something: both are kept in the ledger")
-    with wired.locked():
+    with wired.locked(is_brief=True):
         refused = wired.catalogue.refused(source)
         if refused is None:
             raise UsageError(

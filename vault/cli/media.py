@@ -13,7 +13,7 @@ from vault.cli.shown import moment, size, table
 from vault.cli.standing import publish
 from vault.cli.whatever import shutting_whatever
 from vault.cli.words import _, called, message_of, retell
-from vault.errors import CoffreError, DoorUnproven, NeedsRoot, UsageError
+from vault.errors import CoffreError, DoorUnproven, ExitCode, NeedsRoot, UsageError
 from vault.ports import Medium, OpenVault, VaultDoor
 from vault.shutting import asked
 
@@ -271,7 +271,13 @@ def _run_inside(session: Session, vault: OpenVault, argv: Sequence[str], root: s
 
 
 def close_command(session: Session, name: str | None) -> int:
-    """Shut one or every vault door and ask the world; safe at any hour."""
+    """Shut one or every vault door and ask the world; safe at any hour.
+
+    A door that a coffre at work has open is left to it, and that is said: code 1.
+    """
+    from vault.config import state_of
+    from vault.statefile import StateFolder
+
     with shutting_whatever(session):
         doors = _doors_to_close(session)
         if name is not None and name not in doors:
@@ -285,15 +291,21 @@ def close_command(session: Session, name: str | None) -> int:
         target: {"proof": str(report.proof), "evidence": list(report.evidence)}
         for target, report in reports.items()
     }
+    all_shut = all(report.is_shut for report in reports.values())
+    holder = None if all_shut else StateFolder(state_of(session.config)).lock().holder()
     for target, report in reports.items():
         words = _("shut and proven") if report.is_shut else _("NOT PROVEN SHUT")
+        if not report.is_shut and holder is not None:
+            words = _("OPEN: the coffre at work, process {pid}, shuts it").format(pid=holder)
         line = _("{target}: {words} ({kind})")
         kind = called(str(report.disconnection))
         session.say(line.format(target=target, words=words, kind=kind))
         for clause in report.evidence:
             session.whisper(f"  {retell(clause)}")
-    all_shut = all(report.is_shut for report in reports.values())
-    return session.emit({"targets": members}, 0 if all_shut else 5)
+    if all_shut:
+        return session.emit({"targets": members})
+    code = ExitCode.DEGRADED if holder is None else ExitCode.FAILED
+    return session.emit({"targets": members}, code)
 
 
 def _doors_to_close(session: Session) -> Mapping[str, VaultDoor]:

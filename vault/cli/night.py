@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from vault.cli.session import Session, error_members
 from vault.cli.shown import wrapped
 from vault.cli.whatever import shutting_whatever
 from vault.cli.words import _
+from vault.due_runs import LEAST_S
 from vault.errors import (
     CoffreError,
     DoorUnproven,
@@ -27,6 +28,7 @@ from vault.results import CycleResult, HookResult, VaultStatus
 
 if TYPE_CHECKING:
     from vault.agenda import Plan
+    from vault.vault_lock import Holder
     from vault.wiring.night import Order
     from vault.wiring.wired import Wired
 
@@ -80,11 +82,26 @@ def _run(session: Session, order: Order) -> int:
         wired.names_shown = sys.stdout.isatty()  # a unit's output is kept in the journal
         wired.require_founded()
         _require_root(wired)
-        with wired.locked():
+        with wired.locked(is_night=True, patience=_patience(wired, order)):
             ended = _night(session, wired, order)
     if isinstance(ended, CoffreError):
         return _not_begun(session, wired.airlock.status, ended, wired.moments.fired)
     return show_result(session, wired, replace(ended, hooks=tuple(wired.moments.fired)))
+
+
+def _patience(wired: Wired, order: Order) -> Callable[[Holder], float]:
+    """Wait while the night is worth it; one that a person asked for waits for what is brief."""
+    from vault.vault_lock import brief_patience, night_patience
+    from vault.wiring.night import opened_at, plan_night
+
+    if order.now:
+        return brief_patience
+    try:
+        plan = plan_night(wired.settings, wired.catalogue, wired.sources, wired.clock, order)
+    except CoffreError:  # told under the lock, where the doors are shut first
+        return brief_patience
+    left_s = plan.closes_at_s - wired.clock.boot_s() - LEAST_S
+    return night_patience(left_s, opened_at(wired.settings, plan, wired.clock.now()))
 
 
 def _night(session: Session, wired: Wired, order: Order) -> CycleResult | CoffreError:

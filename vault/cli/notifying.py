@@ -122,8 +122,9 @@ def _warn(warning: str) -> None:
 
 def notify_command(session: Session, *, unit: str | None, is_test: bool) -> int:
     """Send what waits; with a unit, write first that it failed."""
+    from vault.vault_lock import BRIEF_S
     from vault.wiring.notices import send_waiting, spool_of, spool_test, spool_unit
-    from vault.wiring.wired import NOTIFY_S, Wired
+    from vault.wiring.wired import Wired
 
     wired = Wired(session.settings())  # neither catalogue nor ledger is needed
     settings = wired.settings
@@ -140,7 +141,7 @@ def notify_command(session: Session, *, unit: str | None, is_test: bool) -> int:
     if is_test:
         spool_test(settings, now.isoformat())
     try:
-        with wired.state.lock(for_s=NOTIFY_S):
+        with wired.state.lock(for_s=BRIEF_S):
             came = send_waiting(settings, wired.state, wired.secret)
     except LockHeld:
         session.say(_("Another coffre is at work; what waits is sent when it has ended."))

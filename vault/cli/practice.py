@@ -21,7 +21,7 @@ def record_command(session: Session, name: str, *, by: str, note: str) -> int:
             known=", ".join(EXERCISES),
         )  # fmt: skip
     wired = session.wired()
-    with wired.locked():
+    with wired.locked(is_brief=True):
         at = record_exercise(wired, name, by=by, login=login_of_caller(), note=note)
         publish(wired)
     session.say(_("Recorded: {name}, by {by}.").format(name=name, by=by))
@@ -60,7 +60,7 @@ def review_command(session: Session, *, by: str) -> int:
     from vault.wiring.practice import record_review
 
     wired = session.wired()
-    with wired.locked():
+    with wired.locked(is_brief=True):
         review = record_review(wired, by=by, login=login_of_caller())
         publish(wired)
     names = sorted(review.policies)

@@ -26,7 +26,7 @@ def evaluate_command(session: Session) -> int:
     wired = session.wired()
     wired.require_founded()
     try:
-        with wired.locked():
+        with wired.locked(is_brief=True):
             wired.airlock.recover()
             try:
                 require_clock(wired.catalogue, wired.ledger, wired.clock)
@@ -49,7 +49,7 @@ def evaluate_command(session: Session) -> int:
 def show_command(session: Session) -> int:
     """Show the windows, and who waits for them: the daemon, or systemd's timers."""
     from vault.scheduler import DAEMON_LOCK
-    from vault.statefile import VaultLock
+    from vault.vault_lock import VaultLock
 
     wired = session.wired()
     wired.require_founded()

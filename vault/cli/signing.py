@@ -142,7 +142,7 @@ def sign_command(session: Session, number: int, *, by: str, envelope: str | None
     data = None if envelope is None else _read(envelope)
     wired = session.wired()
     wired.require_founded()
-    with wired.locked():
+    with wired.locked(is_brief=True):
         record = record_of(wired, number)
         found = None if data is None else countersigned(wired, record, data)
         _keep(wired, record, " ".join(by.split()), found)

@@ -26,7 +26,7 @@ def install_command(session: Session, *, is_printed: bool, as_daemon: bool, to: 
     from vault.wiring.unit_facts import unit_facts
 
     settings, now = session.settings(), datetime.now(UTC)
-    facts = unit_facts(settings, now)
+    facts = unit_facts(settings)
     units = make_daemon_unit(facts) if as_daemon else make_units(facts, now, settings.time_zone)
     if is_printed:
         for name, text in units.items():

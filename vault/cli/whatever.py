@@ -25,6 +25,7 @@ from vault.errors import (
     OutsideWindow,
     Secured,
 )
+from vault.vault_lock import BRIEF_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +103,7 @@ def unproven(left: Mapping[str, ShutReport]) -> DoorUnproven:
 @contextmanager
 def _locked(state: StateFolder) -> Iterator[bool]:
     """Hold the vault's lock; False while another coffre is at work. A full disk locks nothing."""
-    lock, is_ours = state.lock(), True
+    lock, is_ours = state.lock(for_s=BRIEF_S), True
     try:
         lock.take()
     except LockHeld:

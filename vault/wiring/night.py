@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from vault.agenda import Plan, PlannedTarget, Resting
@@ -93,6 +93,17 @@ def plan_night(
         resting=tuple(in_turn.resting),
         out_of_turn=tuple(in_turn.forced),
     )
+
+
+def opened_at(settings: Settings, plan: Plan, now: datetime) -> datetime:
+    """Give when the newest window of a plan opened; the beginning of time when none is open."""
+    opened = [datetime.fromtimestamp(0, UTC)]
+    for target in plan.targets:
+        window = settings.window_of(target.name)
+        ends_at = closes_at(window, now, settings.time_zone) if window else None
+        if window and ends_at:
+            opened.append(ends_at - timedelta(seconds=window.for_s))
+    return max(opened)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from datetime import datetime
 
 from vault.config import Settings
 from vault.config.settings import secret_refs
@@ -21,10 +20,10 @@ from vault.wiring.schedule import used_windows
 _ORDERLY_S = 60
 
 
-def unit_facts(settings: Settings, now: datetime) -> UnitFacts:
+def unit_facts(settings: Settings) -> UnitFacts:
     """Give the facts; UsageError when there is nothing to wait for."""
     windows = used_windows(settings)
-    daily = after_nights(windows, settings.time_zone, now)
+    daily = after_nights(windows)
     if daily is None:
         raise UsageError(
             "no target has a window that opens: there is nothing to wait for",

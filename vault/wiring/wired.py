@@ -32,6 +32,7 @@ from vault.ledger.notes import PublicKey, VaultKey
 from vault.records import ListedDoor
 from vault.scratch import Scratch
 from vault.statefile import StateFolder
+from vault.vault_lock import BRIEF_S, brief_patience
 from vault.wiring.doors import CATALOGUE, door_text, list_doors, make_doors, make_vault_door
 from vault.wiring.heads import RETIRED_FACT, finish_rotation, sign_if_sound
 from vault.wiring.schedule import note_missed
@@ -58,11 +59,11 @@ if TYPE_CHECKING:  # each part is loaded when it is made: most commands make few
     from vault.secret import Secret
     from vault.shutting import AllDoors
     from vault.thinning import Thinner
+    from vault.vault_lock import Holder
     from vault.wiring.documents import DocumentSigner
     from vault.wiring.landing import PinnedLanding
 
 SEED_FACT = "sampling-seed"
-NOTIFY_S = 180.0  # the longest that ``coffre notify`` holds the lock: a night waits for it
 _SECRET_COMMAND_S = 60.0
 _ROOM_LEAST_BYTES = 256 << 20  # below this a ledger or a catalogue may not be written to the end
 
@@ -100,10 +101,17 @@ class Wired:
         return StateFolder(self.settings.state, self.settings.state_group)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the vault's lock; LockHeld when another coffre has it."""
+    def locked(
+        self,
+        *,
+        is_brief: bool = False,
+        is_night: bool = False,
+        patience: Callable[[Holder], float] = brief_patience,
+    ) -> Iterator[None]:
+        """Hold the vault's lock; LockHeld when another coffre has it for longer than we wait."""
         self.require_founded()
-        with self.state.lock(patience_s=NOTIFY_S):
+        for_s = BRIEF_S if is_brief else 0.0
+        with self.state.lock(for_s=for_s, is_night=is_night, patience=patience):
             self._keep_list()
             Scratch(os.fsencode(self.path("scratch"))).clear()  # a killed restore test left it
             yield
