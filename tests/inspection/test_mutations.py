@@ -158,7 +158,7 @@ def test_bomb_is_a_doubt_and_costs_little(size_bytes: int, depth: int, code: str
 
 def test_list_of_too_many_members_is_not_loaded() -> None:
     """The bound is looked up where the archive says how many there are."""
-    from vault.inspection.archives import check_directory
+    from vault.inspection.zip_members import check_directory
 
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

@@ -2,7 +2,8 @@
 
 Rule 1: checksums are compared by reading each member to its end.
 Rule 2: nothing is written under a member's name; members are only read.
-Rule 3: a directory of more members than the bound is not even loaded.
+Rule 3: no part of an archive is unfolded at once that may be larger than a few blocks: not a
+    header of a tar, not the window of a stream.
 Source: APPNOTE.TXT of PKWARE, POSIX.1 ustar and pax, RFC 1952.
 """
 
@@ -10,8 +11,8 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
-import os
 import struct
 import tarfile
 import zipfile
@@ -22,14 +23,14 @@ import zstandard
 
 from vault.finding import Finding, doubt, fault, judged
 from vault.inspection.budget import OverBudget
-from vault.inspection.content import Content
+from vault.inspection.content import BLOCK_BYTES, Content
 from vault.inspection.folded import Members
 from vault.inspection.inspector import LIKELY, NO, SURE
+from vault.inspection.zip_members import is_unfolded, open_archive, open_member
 
-_END = b"PK\x05\x06"
-_END_64 = b"PK\x06\x06"
-_TAIL_BYTES = 22 + 65536 + 76
+_EMPTY = b"PK\x05\x06"
 _BLOCK = 512
+_MOST_HEADER_BYTES = 8 * 1024**2  # of one header of a tar: a long name, attributes of a file
 _MOST_WINDOW_BYTES = 128 * 1024**2
 
 
@@ -41,7 +42,7 @@ class Zip:
 
     def recognises(self, head: bytes, name: bytes) -> int:
         """Be likely, so that formats that are ZIP files underneath are asked first."""
-        return LIKELY + 10 if head.startswith((b"PK\x03\x04", _END)) else NO
+        return LIKELY + 10 if head.startswith((b"PK\x03\x04", _EMPTY)) else NO
 
     def inspect(self, content: Content) -> Finding:
         """Judge member by member."""
@@ -50,28 +51,28 @@ class Zip:
 
 def inspect_zip(content: Content, kind: str) -> Finding:
     """Judge a ZIP file by its members, under the kind that it is underneath."""
-    file = content.seekable()
-    check_directory(file, content.budget.limits.members)
     try:
-        archive = zipfile.ZipFile(file)
+        archive = open_archive(content)
     except (zipfile.BadZipFile, ValueError, struct.error):
         return judged(
             kind,
             [fault("zip-cut", "its list of members is missing or damaged: it was cut short")],
         )
-    members, locked, folders = Members(content), 0, 0
+    members, locked, unread = Members(content), 0, 0
     with archive:
         for info in archive.infolist():
             if info.is_dir():
-                folders += 1
                 continue
             if info.flag_bits & 1:
                 locked += 1
                 continue
+            if not is_unfolded(info):
+                unread += 1
+                continue
             goes_on = members.take(
                 info.filename.encode("utf-8", "surrogateescape"),
                 info.file_size,
-                lambda info=info: archive.open(info),  # type: ignore[misc]
+                lambda info=info: open_member(archive, info),  # type: ignore[misc]
                 folded_bytes=info.compress_size,
             )
             if not goes_on:
@@ -81,26 +82,11 @@ def inspect_zip(content: Content, kind: str) -> Finding:
         remarks.append(
             doubt("zip-locked", "{count} members need a password and were not read", count=locked)
         )
+    if unread:
+        remarks.append(
+            doubt("zip-method", "{count} members are folded in a way not read here", count=unread)
+        )
     return members.finding(kind, remarks)
-
-
-def check_directory(file: IO[bytes], most: int) -> None:
-    """Raise OverBudget when a ZIP file lists more members than the bound, before it is loaded."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _TAIL_BYTES))
-    tail = file.read(_TAIL_BYTES)
-    file.seek(0)
-    at = tail.rfind(_END)
-    listed = int.from_bytes(tail[at + 10 : at + 12], "little") if at >= 0 else 0
-    directory = int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
-    at = tail.rfind(_END_64)
-    if at >= 0 and listed == 0xFFFF:
-        listed = int.from_bytes(tail[at + 32 : at + 40], "little")
-    # 46 bytes are the least that an entry takes; what lies of its length is not to be believed.
-    if directory != 0xFFFFFFFF:
-        listed = max(listed, min(directory, size) // 128)
-    if listed > most:
-        raise OverBudget("members")
 
 
 class Tar:
@@ -122,7 +108,7 @@ class Tar:
 
     def inspect(self, content: Content) -> Finding:
         """Judge member by member."""
-        file = content.seekable()
+        file = cast("IO[bytes]", _Sparing(content.seekable()))
         members, others, cut = Members(content), 0, False
         try:
             with tarfile.open(fileobj=file, mode="r:") as archive:
@@ -145,6 +131,19 @@ class Tar:
             cut = True
         remarks = [fault("tar-cut", "it lacks the mark that ends it: cut short or damaged")]
         return members.finding(self.kind, remarks if cut else [], others=others)
+
+
+class _Sparing:
+    """A file of which tarfile, who reads a header whole, reads no more at once than one may be."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell, self.close = file.seek, file.tell, file.close
+
+    def read(self, count: int) -> bytes:
+        if count > _MOST_HEADER_BYTES:
+            raise OverBudget("memory")
+        return self._file.read(count)
 
 
 class Stream:
@@ -200,7 +199,48 @@ def _bzip2(file: IO[bytes]) -> IO[bytes]:
 
 
 def _xz(file: IO[bytes]) -> IO[bytes]:
-    return cast("IO[bytes]", lzma.LZMAFile(file))
+    return cast("IO[bytes]", io.BufferedReader(_Xz(file)))
+
+
+class _Xz(io.RawIOBase):
+    """What an xz file unfolds to; LZMAFile bounds no window, which may be of gigabytes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._unfold = _new_xz()
+        self._rest = b""
+        self._is_begun = False  # the stream that is being unfolded
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while True:
+            if self._unfold.needs_input and not self._rest:
+                self._rest = self._file.read(BLOCK_BYTES)
+                if not self._rest and self._is_begun:
+                    raise EOFError
+            if not self._is_begun:
+                self._rest = self._rest.lstrip(b"\0")  # between two streams
+                if not self._rest:
+                    return 0
+            try:
+                found = self._unfold.decompress(self._rest, len(buffer))
+            except lzma.LZMAError as error:
+                if "Memory usage limit" in str(error):
+                    raise OverBudget("memory") from None
+                raise
+            self._rest, self._is_begun = b"", True
+            if self._unfold.eof:
+                self._rest, self._is_begun = self._unfold.unused_data, False
+                self._unfold = _new_xz()
+            if found:
+                buffer[: len(found)] = found
+                return len(found)
+
+
+def _new_xz() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=2 * _MOST_WINDOW_BYTES)
 
 
 def _zstd(file: IO[bytes]) -> IO[bytes]:

@@ -30,6 +30,7 @@ from vault.inspection.pmsi_judgement import (
 )
 from vault.inspection.pmsi_reader import Readers
 from vault.inspection.pmsi_tally import LineTally, count_lines, tally_lines
+from vault.inspection.zip_members import open_archive, open_member
 
 KIND = "pmsi-archive"
 _ZIP = b"PK\x03\x04"
@@ -120,7 +121,7 @@ class PmsiArchive:
             read.remarks.append(fault("pmsi-archive-empty", "the archive is empty"))
             return
         try:
-            archive = zipfile.ZipFile(content.seekable())
+            archive = open_archive(content)
         except _DAMAGE as error:
             read.remarks.append(_damaged(error))
             return
@@ -163,7 +164,7 @@ class PmsiArchive:
         inner = content.member(
             _last(info),
             info.file_size,
-            lambda: archive.open(info),
+            lambda: open_member(archive, info),
             folded_bytes=info.compress_size,
         )
         try:

@@ -10,12 +10,12 @@ import zipfile
 import zlib
 
 from vault.finding import Finding, fault, judged
-from vault.inspection.archives import check_directory
 from vault.inspection.content import BLOCK_BYTES, Content
 from vault.inspection.inspector import NO, SURE
+from vault.inspection.zip_members import open_archive, open_member
 
 _PARTS = b"[Content_Types].xml"
-# RuntimeError: a password is asked for; NotImplementedError: a method that is not to be had.
+# RuntimeError: a password is asked for, or NotImplementedError: a method that no package has.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError)
 _WORKBOOK, _SHEETS = "xl/workbook.", "xl/worksheets/sheet"
 
@@ -35,10 +35,8 @@ class Xlsx:
 
     def inspect(self, content: Content) -> Finding:
         """Compare every part with its checksum."""
-        file = content.seekable()
-        check_directory(file, content.budget.limits.members)
         try:
-            archive = zipfile.ZipFile(file)
+            archive = open_archive(content)
         except (zipfile.BadZipFile, ValueError):
             return judged(self.kind, [fault("xlsx-cut", "its list of parts is missing: cut short")])
         broken = 0
@@ -60,19 +58,11 @@ def _is_sound(archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: Content)
     """Read a part to its end, within the budget."""
     so_far = 0
     try:
-        with archive.open(info) as part:
+        with open_member(archive, info) as part:
             while block := part.read(BLOCK_BYTES):
                 so_far += len(block)
                 content.budget.unfold(len(block))
                 content.budget.check_ratio(so_far, info.compress_size)
-    except (
-        zipfile.BadZipFile,
-        EOFError,
-        RuntimeError,
-        NotImplementedError,
-        OSError,
-        ValueError,
-        zlib.error,
-    ):
+    except _DAMAGE:
         return False
     return True
