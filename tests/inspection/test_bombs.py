@@ -53,6 +53,30 @@ def wide_window() -> bytes:
     return bytes(made)
 
 
+def many_elements() -> bytes:
+    """Give a DICOM file whose header is of 510,000 elements of ten bytes."""
+    meta = bytes(128) + b"DICM" + b"\2\0\x10\0UI\x14\x001.2.840.10008.1.2.1\0"
+    element = struct.Struct("<HH2sH2s")
+    return meta + b"".join(
+        element.pack(9 + 2 * (n >> 16), n & 65535, b"CS", 2, b"A ") for n in range(510_000)
+    )
+
+
+def many_records() -> bytes:
+    """Give a DICOMDIR of a hundred thousand records, each of which is empty."""
+    meta = bytes(128) + b"DICM" + b"\2\0\2\0UI\x14\x001.2.840.10008.1.3.10"
+    return (
+        meta
+        + b"\4\0\x20\x12SQ\0\0"
+        + struct.pack("<I", 8 * 10**5)
+        + b"\xfe\xff\0\xe0\0\0\0\0" * 10**5
+    )
+
+
+def many_names() -> bytes:
+    return b'<?xml version="1.0"?><r>' + b"".join(b"<n%x/>" % n for n in range(400_000)) + b"</r>"
+
+
 BOMBS: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "zip-bzip2": ("a.zip", lambda: zipped(zipfile.ZIP_BZIP2), "zip-method"),
     "zip-lzma": ("a.zip", lambda: zipped(zipfile.ZIP_LZMA), "zip-method"),
@@ -65,6 +89,9 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "tar-attributes": ("a.tar.gz", lambda: header_of_a_tar(tarfile.XHDTYPE), "over-budget"),
     "tar-long-name": ("a.tar.gz", lambda: header_of_a_tar(tarfile.GNUTYPE_LONGNAME), "over-budget"),
     "xz-window": ("a.xz", wide_window, "over-budget"),
+    "xml-depth": ("a.xml", lambda: b'<?xml version="1.0"?>' + b"<a>" * 3 * MIB, "over-budget"),
+    "xml-names": ("a.xml", many_names, "over-budget"),
+    "dicom-elements": ("a.dcm", many_elements, "over-budget"),
 }
 
 
@@ -93,3 +120,17 @@ def test_an_xz_file_of_several_streams_unfolds_to_its_end(examine: Examine) -> N
     for content in (whole[:-20], one[: len(one) // 2], whole + b"noise"):
         assert examine(content, "a.csv.xz").soundness == "malformed"
     assert examine(bz2.compress(b"a;b\n" * 9), "a.csv.bz2").counts["rows"] == 9
+
+
+def test_the_records_of_a_directory_are_counted_and_not_held(examine: Examine) -> None:
+    """However many they are; one that ends early was cut short."""
+    content = many_records()
+    tracemalloc.start()
+    try:
+        finding = examine(content, "DICOMDIR")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < PEAK_BYTES
+    assert (finding.soundness, finding.counts["directory records"]) == ("sound", 10**5)
+    assert examine(content[:-4], "DICOMDIR").soundness == "malformed"

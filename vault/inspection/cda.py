@@ -41,22 +41,22 @@ class _Reading:
     """What one pass over a document has seen."""
 
     def __init__(self) -> None:
-        self.sections = self._depth = 0
+        self.sections = self.depth = 0
         self.is_typed = self.is_dated = False
         self.periods = Periods()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take the start of an element."""
-        self._depth += 1
+        self.depth += 1
         name = local(tag)
         if name == "section":
             self.sections += 1
-        elif self._depth == 2 and name == "typeId":
+        elif self.depth == 2 and name == "typeId":
             self.is_typed = attributes.get("extension") == "POCD_HD000040"
         # The document's own date; those deeper down belong to acts and people.
-        elif self._depth == 2 and name == "effectiveTime":
+        elif self.depth == 2 and name == "effectiveTime":
             self.is_dated = self.periods.add(attributes.get("value", "")[:6])
 
     def end(self, tag: str) -> None:
         """Take its end."""
-        self._depth -= 1
+        self.depth -= 1

@@ -1,6 +1,7 @@
 """DICOM: images, radiotherapy plans, reports and DICOMDIR.
 
-Rule 1: the header is read by pydicom without its pixels; large values are passed over.
+Rule 1: the header is read by pydicom without its pixels, when it is not of too many elements;
+    large values are passed over.
 Rule 2: where the last element ends is compared with where the file does: pixels that were cut
     short are found without being loaded.
 Rule 3: of the header the class, the modality and the study's month are taken; nothing of the
@@ -19,6 +20,7 @@ import zlib
 from typing import IO, TYPE_CHECKING
 
 from vault.finding import Finding, Remark, doubt, fault, judged
+from vault.inspection.budget import OverBudget
 from vault.inspection.content import BLOCK_BYTES, Content
 from vault.inspection.inspector import LIKELY, NO, SURE
 from vault.inspection.periods import Periods
@@ -35,7 +37,9 @@ _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC"
                    b"UT", b"UV"))  # fmt: skip
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _DIRECTORY = b"1.2.840.10008.1.3.10"
-_LARGEST_DIRECTORY_BYTES = 64 * 1024**2
+_RECORDS = (0x0004, 0x1220)  # of a DICOMDIR: many, and only counted
+_BIG_ENDIAN = b"1.2.840.10008.1.2.2\0"
+_MOST_ELEMENTS = 500_000  # of a header: pydicom holds each of them
 _MODALITIES = frozenset((
     "AU", "BI", "CR", "CT", "DOC", "DX", "ECG", "EPS", "ES", "GM", "HC", "HD", "IO", "IVUS", "KO",
     "LS", "MG", "MR", "NM", "OCT", "OP", "OT", "PLAN", "PR", "PT", "PX", "REG", "RF", "RG",
@@ -59,7 +63,7 @@ class Dicom:
         return LIKELY + 20 * named if starts else NO
 
     def inspect(self, content: Content) -> Finding:
-        """Read the header, then walk to the end."""
+        """Walk to the end, then read the header."""
         from pydicom import dcmread
 
         _hush()
@@ -68,29 +72,30 @@ class Dicom:
         if has_preamble and (wrong := _deflated(file, content.head)) is not None:
             return judged(self.kind, wrong, counts={"objects": 1})
         begins_at = _after_meta(content.head) if has_preamble else 0
-        is_directory = _DIRECTORY in content.head[132:begins_at]
-        is_read = not is_directory or content.size_bytes <= _LARGEST_DIRECTORY_BYTES
-        file.seek(0)
         try:
+            walk = _Walk(file, begins_at, _order_of(content.head, begins_at))
+            if not walk.is_whole():
+                return judged(self.kind, [_cut()], counts={"objects": 1})
+            if _DIRECTORY in content.head[132:begins_at]:
+                counts = {"directories": 1, "directory records": walk.records}
+                return judged(self.kind, counts=counts)
+            file.seek(0)
             dataset = dcmread(
                 file,
                 stop_before_pixels=True,
                 force=not has_preamble,
                 # What is passed over could not be read later: there is no name to open it by.
-                defer_size=None if is_directory and is_read else _DEFER_BYTES,
+                defer_size=_DEFER_BYTES,
             )
-            is_little = dataset.original_encoding[1] in (True, None)
-            walk = _Walk(file, begins_at, "<" if is_little else ">")
-            is_whole = walk.is_whole()
         except (EOFError, struct.error):
             return judged(self.kind, [_cut()], counts={"objects": 1})
-        if not is_whole:
-            return judged(self.kind, [_cut()], counts={"objects": 1})
-        if is_directory:
-            records = dataset.get("DirectoryRecordSequence") if is_read else None
-            counts = {"directories": 1, "directory records": len(records or ())}
-            return judged(self.kind, counts=counts)
         return _object(self.kind, dataset, has_pixels=walk.has_pixels)
+
+
+def _order_of(head: bytes, begins_at: int) -> str:
+    """Give the order of bytes, as ``struct`` writes it."""
+    is_big = _BIG_ENDIAN in head[132:begins_at] if begins_at else head.startswith(b"\0\x08")
+    return ">" if is_big else "<"
 
 
 def _cut() -> Remark:
@@ -163,6 +168,8 @@ class _Walk:
         self._is_implicit = not file.read(6)[4:].isalpha()
         self._size = file.seek(0, os.SEEK_END)
         self.has_pixels = False
+        self.records = 0  # of a DICOMDIR
+        self._elements = 0
 
     def is_whole(self) -> bool:
         """Walk from the first element to the end of the file."""
@@ -181,12 +188,36 @@ class _Walk:
             if tag == until:
                 return True
             self.has_pixels |= depth == 0 and tag in _PIXELS
+            if tag == _RECORDS and depth == 0:
+                if not self._records(length):
+                    return False
+                continue
+            self._elements += 1
+            if self._elements > _MOST_ELEMENTS:
+                raise OverBudget("elements")
             if length == _UNDEFINED:
                 if not self._unknown_or_sequence(kind, depth + 1):
                     return False
             elif self._file.seek(length, os.SEEK_CUR) > self._size:
                 return False
         return until is None
+
+    def _records(self, length: int) -> bool:
+        """Count the items of a directory; where it ends its own length says, when it has one."""
+        if length == _UNDEFINED:
+            return self._sequence(1, are_records=True)
+        ends_at = self._file.tell() + length
+        while self._file.tell() < min(ends_at, self._size):
+            head = self._file.read(8)
+            if len(head) < 8:
+                return False
+            self.records += 1
+            told = struct.unpack(self._order + "HHI", head)[2]
+            if told != _UNDEFINED:
+                self._file.seek(told, os.SEEK_CUR)
+            elif not self._items(until=_ITEM_END, depth=1):
+                return False
+        return self._file.seek(ends_at) <= self._size
 
     def _unknown_or_sequence(self, kind: bytes, depth: int) -> bool:
         """Walk a sequence; what is of no known kind is implicit inside, whatever is around it."""
@@ -196,7 +227,7 @@ class _Walk:
         self._is_implicit = before
         return is_whole
 
-    def _sequence(self, depth: int) -> bool:
+    def _sequence(self, depth: int, *, are_records: bool = False) -> bool:
         """Walk the items of a sequence of undefined length, or the fragments of pixels."""
         while True:
             head = self._file.read(8)
@@ -207,6 +238,7 @@ class _Walk:
                 return True
             if (group, element) != _ITEM:
                 raise ValueError("not an item")
+            self.records += are_records
             if length == _UNDEFINED:
                 if not self._items(until=_ITEM_END, depth=depth):
                     return False

@@ -1,7 +1,7 @@
 """XML, read as it comes: elements are told to a listener, and no tree is built.
 
-Rule 1: memory stays bounded whatever the file: text is dropped before it is made, and a token that
-    does not end is a long line.
+Rule 1: memory stays bounded whatever the file: text is dropped before it is made, a token that does
+    not end is a long line, and depth and names, of which expat keeps each, have bounds.
 Rule 2: entities and external references are never resolved: a file that declares some is told so
     and not read.
 Source: expat, with what defusedxml refuses; XML 1.0; decision 0017.
@@ -14,12 +14,14 @@ from typing import Protocol
 from xml.parsers import expat
 
 from vault.finding import Finding, Remark, doubt, fault, judged
-from vault.inspection.budget import LongLine
+from vault.inspection.budget import LongLine, OverBudget
 from vault.inspection.content import Content
 from vault.inspection.inspector import NO, WEAK
 
 _STEP_BYTES = 64 * 1024
 _LONGEST_TOKEN_BYTES = 8 * 1024**2
+_DEEPEST = 10_000  # elements in elements; no format that is exported goes beyond a few dozen
+_MOST_NAMES = 100_000  # of elements and attributes, each told apart
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 # What defusedxml refuses, and what has no declaration that we would read.
 _REFUSED = (
@@ -33,6 +35,8 @@ _ROOT = re.compile(r"<(?:([A-Za-z_][\w.-]*):)?([A-Za-z_][\w.-]*)([^<>]*)")
 
 class Listener(Protocol):
     """Who is told of elements; tags are ``namespace}name``."""
+
+    depth: int  # of elements that are open
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take the start of an element."""
@@ -48,8 +52,12 @@ class _Declared(Exception):
 
 
 def read_markup(content: Content, listener: Listener) -> list[Remark]:
-    """Tell a listener of every element; give what is wrong, [] for a well-formed file."""
-    parser = expat.ParserCreate(namespace_separator="}")
+    """Tell a listener of every element; give what is wrong, [] for a well-formed file.
+
+    Raises LongLine and OverBudget.
+    """
+    names: dict[str, str] = {}
+    parser = expat.ParserCreate(namespace_separator="}", intern=names)
     parser.StartElementHandler = listener.start
     parser.EndElementHandler = listener.end
     for name in _REFUSED:
@@ -62,6 +70,10 @@ def read_markup(content: Content, listener: Listener) -> list[Remark]:
             fed += len(block)
             if fed - parser.CurrentByteIndex > _LONGEST_TOKEN_BYTES:
                 raise LongLine
+            if listener.depth > _DEEPEST:
+                raise OverBudget("depth")
+            if len(names) > _MOST_NAMES:
+                raise OverBudget("names")
         parser.Parse(b"", True)
     except expat.ExpatError:
         return [fault("xml-broken", "not well-formed XML: cut short or damaged")]
@@ -116,12 +128,14 @@ def local(tag: str) -> str:
 
 class _Counter:
     def __init__(self) -> None:
-        self.elements = 0
+        self.elements = self.depth = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.elements += 1
+        self.depth += 1
 
-    def end(self, tag: str) -> None: ...
+    def end(self, tag: str) -> None:
+        self.depth -= 1
 
 
 class Xml:

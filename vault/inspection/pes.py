@@ -73,14 +73,14 @@ class _Reading:
         self.types: set[str] = set()
         self.periods = Periods()
         self._telling: dict[str, str] = {}  # tag -> its name, "" when it tells nothing
-        self._depth = 0
+        self.depth = 0
         self._slip_at: int | None = None  # depth of the slip that is open
         self._held = 0
         self._declared: str | None = None
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take the start of an element."""
-        self._depth += 1
+        self.depth += 1
         name = self._telling.get(tag)
         if name is None:
             name = self._meet(tag)
@@ -88,12 +88,12 @@ class _Reading:
             return
         value = attributes.get("V", "")
         if name == "Bordereau" and self._slip_at is None:
-            self._slip_at, self._held, self._declared = self._depth, 0, None
+            self._slip_at, self._held, self._declared = self.depth, 0, None
             self.slips += 1
         elif name == "Piece":
             self.pieces += 1
             # A piece within a piece is not the slip's.
-            self._held += self._slip_at is not None and self._depth == self._slip_at + 1
+            self._held += self._slip_at is not None and self.depth == self._slip_at + 1
         elif name == "NbrPce" and self._slip_at is not None:
             self._declared = value
         elif name == "NomFic" and len(self.names) < _MOST_NAMES:
@@ -108,18 +108,18 @@ class _Reading:
         name = local(tag)
         if not self.root:
             self.root = name
-        told = name if name in _TELLING and self._depth > 1 else ""
-        if len(self._telling) < _MOST_NAMES and self._depth > 1:
+        told = name if name in _TELLING and self.depth > 1 else ""
+        if len(self._telling) < _MOST_NAMES and self.depth > 1:
             self._telling[tag] = told
         return told
 
     def end(self, tag: str) -> None:
         """Take its end; a slip that ends is compared with its count."""
-        if self._depth == self._slip_at:
+        if self.depth == self._slip_at:
             if self._declared is not None and self._declared.strip() != str(self._held):
                 self.miscounted += 1
             self._slip_at = None
-        self._depth -= 1
+        self.depth -= 1
 
     def remarks(self) -> list[Remark]:
         """Say what is wrong with a flow that is well-formed."""
