@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import io
 import os
 import random
 import time
+import zipfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -300,3 +304,115 @@ def test_an_attack_is_judged_over_the_sources_that_are_configured(bench):
     other = replace(one, source="gone")
     assert suspected([one, other], ["pmsi", "gone"]) == (one, other)
     assert suspected([one, other], ["pmsi"]) == ()
+
+
+# -- what is written so as to pass
+
+
+def table(number: int, rows: int = 3000) -> bytes:
+    """Give a table of 100 kB: too long for its head to show what became of its end."""
+    return "".join(random.Random(number).choices(LINES, k=rows)).encode()
+
+
+def headed(content: bytes, chance: random.Random) -> bytes:
+    """Keep the first 68 KiB, encrypt what is behind."""
+    return content[:69632] + chance.randbytes(len(content) - 69632)
+
+
+def dotted(content: bytes, chance: random.Random) -> bytes:
+    """Encrypt one block of 4 KiB in sixteen, never the first."""
+    blocks = [content[at : at + 4096] for at in range(0, len(content), 4096)]
+    blocks[17::16] = [chance.randbytes(4096) for _ in blocks[17::16]]
+    return b"".join(blocks)
+
+
+def lettered(content: bytes, chance: random.Random) -> bytes:
+    """Write what was encrypted as letters, in lines."""
+    return base64.encodebytes(chance.randbytes(len(content) * 3 // 4))
+
+
+def between_tags(content: bytes, chance: random.Random) -> bytes:
+    return b"<export>" + lettered(content, chance) + b"</export>"
+
+
+def declared(content: bytes, chance: random.Random) -> bytes:
+    """Begin as XML with an entity: nobody reads on."""
+    return b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>' + chance.randbytes(90_000)
+
+
+def elements(number: int) -> bytes:
+    rows = table(number).decode().splitlines()
+    return f"<export>{''.join(f'<r>{row}</r>' for row in rows)}</export>".encode()
+
+
+def folded(number: int) -> bytes:
+    return gzip.compress(table(number), mtime=0)
+
+
+def zipped(number: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a.csv", table(number, 300))
+    return out.getvalue()
+
+
+def gz_of_noise(content: bytes, chance: random.Random) -> bytes:
+    return gzip.compress(chance.randbytes(50_000), mtime=0)
+
+
+def zip_of_noise(content: bytes, chance: random.Random) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a", chance.randbytes(9000))
+    return out.getvalue()
+
+
+def locked(content: bytes, chance: random.Random) -> bytes:
+    """Set the bit of a password on each member, in both places, and encrypt the bodies."""
+    changed = bytearray(content)
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        changed[content.index(mark) + at] |= 1
+    return bytes(changed)
+
+
+WAYS = {
+    "headed": ("csv", table, headed),
+    "dotted": ("csv", table, dotted),
+    "headed-lines": ("txt", table, headed),
+    "lettered": ("csv", table, lettered),
+    "tags": ("xml", elements, between_tags),
+    "entities": ("xml", elements, declared),
+    "gz-of-noise": ("csv.gz", folded, gz_of_noise),
+    "zip-of-noise": ("zip", zipped, zip_of_noise),
+    "zip-locked": ("zip", zipped, locked),
+    "wiped": ("bin", lambda n: random.Random(n).randbytes(9000), lambda c, _: bytes(len(c))),
+}
+
+
+@pytest.mark.parametrize(("ending", "make", "way"), WAYS.values(), ids=list(WAYS))
+def test_encryption_that_keeps_what_a_glance_would_see_is_refused(bench, ending, make, way):
+    """One file in twenty, of the same name and about the same size; lawful changes pass."""
+    names = [b"x%02d.%s" % (number, ending.encode()) for number in range(60)]
+    for number, name in enumerate(names):
+        bench.put(name, make(number))
+    assert bench.night().verdict is None
+    for number, name in enumerate(names[:30]):
+        bench.put(name, make(number + 100))
+    assert bench.night().verdict is None
+    for number, name in enumerate(names[:5]):
+        bench.put(name, way(make(number), bench.chance))
+    assert bench.night().verdict == "refused"
+    for number, name in enumerate(names[:5]):
+        bench.put(name, make(number))
+    assert bench.night().verdict is None
+
+
+def test_files_that_come_in_the_place_of_others_must_be_what_their_names_say(bench):
+    """Archives always look random: it is their first bytes that new ones lack."""
+    for number in range(60):
+        bench.put(b"x%02d.zip" % number, zip_of_noise(b"", bench.chance))
+    assert bench.night().verdict is None
+    for number in range(5):
+        os.unlink(os.path.join(os.fsencode(bench.folder / "exports"), b"x%02d.zip" % number))
+        bench.put(b"other%d.zip" % number, bench.chance.randbytes(9000))
+    assert bench.night().verdict == "refused"

@@ -25,6 +25,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9 ._:/+*%()-]{0,64}", re.ASCII)
 _LONG_NUMBER = re.compile(r"\d{10,}", re.ASCII)
 
 
+OPAQUE = "opaque"  # the kind of what no inspector knows
+
+
 class Soundness(StrEnum):
     """Whether a file is what its format promises."""
 

@@ -20,9 +20,10 @@ from vault.errors import SourceError
 from vault.finding import Finding, subject_of
 from vault.gate import Evidence, Inspection, Judgement, inspect_pull, is_attack
 from vault.habit import NIGHTS, Habit, learn
+from vault.look import Look, look_of
 from vault.records import CataloguePort, KeptFinding, LedgerPort, RefusedExport
 from vault.results import ManifestEntry, Pull, SourceVerdict
-from vault.shape import Look, Shape, Tally, look_of, trace, unchanged
+from vault.shape import Shape, Tally, trace, unchanged
 
 if TYPE_CHECKING:
     from vault.intake import NightSource

@@ -3,10 +3,8 @@
 Rule 1: a shape holds counts only; no name of a file, no line, no value of the export.
 Rule 2: a file is compared with the one it replaces in the last accepted export: the same path, or
     the path that vanished when a name like it appeared.
-Rule 3: a file that its format vouches for is never counted as scrambled, however much it changed.
-Rule 4: files are fed one by one in the order of paths; nothing is held of a file once it is fed.
-Source: chi-square of sampled bytes parts encrypted from compressed where entropy does not: 255 to
-    267 for random bytes, 434 and more for zstd and zlib (64 KiB of text, one corpus).
+Rule 3: files are fed one by one in the order of paths; nothing is held of a file once it is fed.
+Source: docs/decisions/0015.
 """
 
 from __future__ import annotations
@@ -16,15 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vault.finding import Finding, Signs, Soundness
+from vault.finding import Soundness
+from vault.look import Look, is_repacked, is_scrambled, is_spoilt
 from vault.results import ManifestEntry
 
-_LEAST_SAMPLE = 256  # bytes below which no randomness is claimed
-_RANDOM = (150.0, 350.0)  # chi-square, 255 degrees of freedom: beyond four sigma on either side
-_RISEN_BITS, _HIGH_BITS = 1.0, 6.5  # text of which every other block is encrypted stands at 6.9
 _EXTENSION = re.compile(rb"[a-z0-9_]{1,12}")
 _EXTENSIONS_KEPT = 300
-_WRITTEN = frozenset(("text", "xml", "json", "utf16"))  # magic words of what people can read
 _DOTS = 8  # how many endings a renamed file may have been given
 _KNOWN_BY = 3  # files of an extension from which on it has a habit
 _SELDOM_PERCENT = 5
@@ -33,51 +28,6 @@ _TEXT = frozenset(
     ("csv", "txt", "xml", "json", "ndjson", "ldif", "hl7", "er7", "hpr", "dsn", "sql", "tsv",
      "htm", "html", "log", "edi", "rsa", "rss")
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What the gate asks of a finding."""
-
-    kind: str
-    soundness: Soundness
-    is_random: bool
-    entropy_bits: float
-    magic: str
-    counts: Mapping[str, int]
-    months: Mapping[tuple[str, str], int]  # (record, month) -> lines, of PMSI
-    tables: str  # of the inspectors that found it
-
-    @property
-    def is_vouched(self) -> bool:
-        """Whether a known format says that the file is what it claims to be."""
-        return self.soundness in (Soundness.SOUND, Soundness.DOUBTFUL) and self.kind != "opaque"
-
-
-def look_of(finding: Finding, tables: str) -> Look:
-    """Give what the gate asks of a finding."""
-    signs, pmsi = finding.signs, finding.pmsi
-    months = {
-        (tally.record, month): lines
-        for tally in (pmsi.records if pmsi else ())
-        for month, lines in tally.months.items()
-    }
-    return Look(
-        kind=finding.kind,
-        soundness=finding.soundness,
-        is_random=signs is not None and is_random(signs),
-        entropy_bits=signs.entropy_bits if signs else 0.0,
-        magic=signs.magic if signs else "",
-        counts=finding.counts,
-        months=months,
-        tables=tables,
-    )
-
-
-def is_random(signs: Signs) -> bool:
-    """Say whether sampled bytes cannot be told from random ones; never claimed of a small file."""
-    low, high = _RANDOM
-    return signs.sampled_bytes >= _LEAST_SAMPLE and low <= signs.chi_square <= high
 
 
 def extension_of(path: bytes) -> str:
@@ -93,7 +43,7 @@ class Extension:
 
     files: int
     random: int = 0
-    unsound: int = 0  # malformed
+    unsound: int = 0  # malformed, or not what the name promises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +209,7 @@ class Tally:
         row = self._extensions.setdefault(extension, [0, 0, 0])
         row[0] += 1
         row[1] += look.is_random
-        row[2] += look.soundness is Soundness.MALFORMED
+        row[2] += _is_unsound(look)
         old = self._lineage.before.get(entry.path)
         if old is not None:
             self._add("renamed" if entry.path in self._lineage.renamed else "changed")
@@ -273,19 +223,19 @@ class Tally:
         """Say what became of a file whose earlier look is known."""
         if entry.sha256 == old.sha256:
             return  # only its name is another
-        if _is_scrambled(before, look):
+        if is_scrambled(before, look):
             self._add("scrambled")
         elif old.size_bytes and not entry.size_bytes:
             self._add("spoilt")
             self._add("emptied")
-        elif before.tables == look.tables and _is_spoilt(before, look, entry.path == old.path):
+        elif before.tables == look.tables and is_spoilt(before, look, entry.path == old.path):
             self._add("spoilt")
         elif before.is_random and look.is_random and not look.is_vouched:
             self._add("noise")
-        elif look.is_vouched and not before.is_vouched:
+        elif (look.is_vouched and not before.is_vouched) or (before.is_pierced > look.is_pierced):
             self._add("healed")
         self._add("shrunk_months", self._lost_months(before, look))
-        if before.tables == look.tables and _is_repacked(before, look):
+        if before.tables == look.tables and is_repacked(before, look):
             self._add("repacked", max(0, old.size_bytes - entry.size_bytes))
 
     def _lost_months(self, before: Look, look: Look) -> int:
@@ -300,7 +250,10 @@ class Tally:
         has_habit = habit is not None and habit.files >= _KNOWN_BY
         if look.is_random and not look.is_vouched:
             if has_habit and habit is not None:
-                self._add("scrambled", int(_is_seldom(habit.random, habit.files)))
+                is_new = _is_seldom(habit.random, habit.files) or (
+                    look.is_misnamed and _is_seldom(habit.unsound, habit.files)
+                )
+                self._add("scrambled", int(is_new))
             elif self._known and extension not in self._known and self._vanished > 0:
                 # A name that was never seen, while others vanished: renamed beyond recognition.
                 self._vanished -= 1
@@ -335,41 +288,9 @@ _COUNTED = (
 )  # fmt: skip
 
 
+def _is_unsound(look: Look) -> bool:
+    return look.soundness is Soundness.MALFORMED or look.is_misnamed
+
+
 def _is_seldom(count: int, files: int) -> bool:
     return count * 100 <= _SELDOM_PERCENT * files
-
-
-def _is_scrambled(before: Look, look: Look) -> bool:
-    """Say whether a file looks encrypted and what it replaces did not."""
-    if look.is_vouched:
-        return False
-    if look.is_random and not before.is_random:
-        return True
-    if before.magic and look.magic != before.magic and not {before.magic, look.magic} <= _WRITTEN:
-        return True
-    risen = look.entropy_bits - before.entropy_bits
-    return risen >= _RISEN_BITS and look.entropy_bits >= _HIGH_BITS
-
-
-def _is_spoilt(before: Look, look: Look, keeps_name: bool) -> bool:
-    """Say whether a file is no more what its format promised.
-
-    Under a new name another format is lawful when it is as sound: ``a.csv`` that was packed into
-    ``a.csv.gz``. An archive that nobody can open is not sound.
-    """
-    if not before.is_vouched:
-        return False
-    if keeps_name:
-        return not look.is_vouched or look.kind != before.kind
-    return look.soundness not in (Soundness.SOUND, before.soundness)
-
-
-def _is_repacked(before: Look, look: Look) -> bool:
-    """Say whether a file is of another sound format now and still has all that was counted."""
-    return (
-        before.is_vouched
-        and look.is_vouched
-        and look.kind != before.kind
-        and bool(before.counts)
-        and all(look.counts.get(unit, 0) >= count for unit, count in before.counts.items())
-    )

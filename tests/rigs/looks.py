@@ -13,9 +13,10 @@ from vault.duration import parse_duration
 from vault.finding import Finding, Signs, Soundness
 from vault.gate import Evidence, Inspection, inspect_pull
 from vault.habit import learn
+from vault.look import Look
 from vault.policy import Drills, Nightly, Policy, Retention, Titles
 from vault.results import Disconnection, ManifestEntry, Pull
-from vault.shape import Look, Shape, Tally, trace
+from vault.shape import Shape, Tally, trace
 
 DAY = parse_duration("24h")
 POLICY = Policy(

@@ -82,6 +82,8 @@ def inspect_zip(content: Content, kind: str) -> Finding:
         remarks.append(
             doubt("zip-locked", "{count} members need a password and were not read", count=locked)
         )
+    if locked + unread:
+        members.kinds["unread"] += locked + unread
     if unread:
         remarks.append(
             doubt("zip-method", "{count} members are folded in a way not read here", count=unread)

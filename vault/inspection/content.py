@@ -14,15 +14,19 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import IO, Protocol, cast
 
-from vault.finding import Finding
+from vault.finding import OPAQUE, Finding, doubt, worst
 from vault.inspection.budget import Budget, LongLine, OverBudget
+from vault.inspection.magic import magic_of
 
 HEAD_BYTES = 64 * 1024
 BLOCK_BYTES = 1024**2
 LONGEST_LINE_BYTES = 1024**2
 _LINES_BYTES = 256 * 1024  # of lines at a time: small enough to stay in the cache of a processor
+_WRITTEN = frozenset(("text", "xml", "json"))  # words of the first bytes
+_LEAST_NULS = 4  # a block of 4 KiB has sixteen when it is encrypted
 
 Judge = Callable[["Content"], Finding]
 OnBlock = Callable[[memoryview], None]
@@ -64,6 +68,8 @@ class Content:
         self._folded_bytes = folded_bytes
         self._on_block = on_block
         self._is_seekable = is_seekable
+        self.nul_bytes = 0  # of the one pass, in what begins as text
+        self._is_written: bool | None = None  # begins as text; None before its first block
         self._head: bytes | None = None
         self._first: _Pass | None = None
         self._opened: list[IO[bytes]] = []
@@ -135,6 +141,29 @@ class Content:
         if self._folded_bytes is not None:
             self.budget.check_ratio(so_far, self._folded_bytes)
 
+    def note_block(self, block: memoryview) -> None:
+        """Count the zeros of what begins as text: encrypted blocks have them, text has none."""
+        if self._is_written is None:
+            self._is_written = magic_of(bytes(block[:512])) in _WRITTEN
+        if self._is_written:
+            self.nul_bytes += bytes(block).count(0)
+
+    def told(self, finding: Finding) -> Finding:
+        """Give a finding of this content with what its one pass has seen, when it is finished."""
+        if self.nul_bytes < _LEAST_NULS:
+            return finding
+        pierced = doubt(
+            "text-pierced", "it begins as text and holds {count} zero bytes, which no text has",
+            count=self.nul_bytes,
+        )  # fmt: skip
+        return replace(
+            finding,
+            remarks=(*finding.remarks, pierced),
+            soundness=worst((finding.soundness, pierced.soundness))
+            if finding.kind != OPAQUE
+            else finding.soundness,
+        )
+
     def member(
         self,
         name: bytes,
@@ -162,9 +191,10 @@ class Content:
         """
         assert self._judge is not None, "this content was made without a judge"
         try:
-            return self._judge(member)
+            finding = self._judge(member)
         finally:
             member.finish()
+        return member.told(finding)
 
     def finish(self) -> None:
         """Read what the inspector left of the one pass, and close what was opened."""
@@ -222,8 +252,7 @@ class _Pass(io.RawIOBase):
         count = self._file.readinto(buffer) or 0
         if count:
             self._so_far += count
-            if self.on_block is not None:
-                self.on_block(memoryview(buffer)[:count])
+            self._take(memoryview(buffer)[:count])
             # Told first, booked then: a bound that is met leaves no hole in the hash.
             self._content.book(count, self._so_far)
         return count
@@ -235,10 +264,15 @@ class _Pass(io.RawIOBase):
         buffer = memoryview(bytearray(size_bytes + 1 if is_small else BLOCK_BYTES))
         while count := self._file.readinto(buffer):
             self._so_far += count
-            if self.on_block is not None:
-                self.on_block(buffer[:count])
-            else:
+            self._take(buffer[:count])
+            if self.on_block is None:
                 self._content.book(count, self._so_far)
+
+    def _take(self, block: memoryview) -> None:
+        if self.on_block is not None:
+            self.on_block(block)
+        if self.is_kept:
+            self._content.note_block(block)
 
     def close(self) -> None:
         if not self.is_kept:

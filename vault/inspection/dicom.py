@@ -211,13 +211,17 @@ class _Walk:
             head = self._file.read(8)
             if len(head) < 8:
                 return False
-            self.records += 1
+            self._begin_record()
             told = struct.unpack(self._order + "HHI", head)[2]
             if told != _UNDEFINED:
                 self._file.seek(told, os.SEEK_CUR)
             elif not self._items(until=_ITEM_END, depth=1):
                 return False
         return self._file.seek(ends_at) <= self._size
+
+    def _begin_record(self) -> None:
+        self.records += 1
+        self._elements = 0  # nothing is held of a record
 
     def _unknown_or_sequence(self, kind: bytes, depth: int) -> bool:
         """Walk a sequence; what is of no known kind is implicit inside, whatever is around it."""
@@ -238,7 +242,8 @@ class _Walk:
                 return True
             if (group, element) != _ITEM:
                 raise ValueError("not an item")
-            self.records += are_records
+            if are_records:
+                self._begin_record()
             if length == _UNDEFINED:
                 if not self._items(until=_ITEM_END, depth=depth):
                     return False

@@ -109,7 +109,7 @@ class FileExaminer:
         # A parser may have taken the disk's failure for the file's.
         if failures:
             raise failures[0]
-        return dataclasses.replace(finding, signs=sampler.signs()), digest.hexdigest()
+        return dataclasses.replace(content.told(finding), signs=sampler.signs()), digest.hexdigest()
 
     def read_open(self, fd: int, name: bytes, read: Callable[[Content], T]) -> T:
         """Have something read from an open file that no finding keeps; raises what it raises."""

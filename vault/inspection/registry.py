@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
-from vault.finding import Finding, Remark, Soundness, doubt, fault, judged, token
+from vault.finding import OPAQUE, Finding, Remark, Soundness, doubt, fault, judged, token
 from vault.inspection.budget import LongLine, OverBudget
 from vault.inspection.builtin import BUILT_IN
 from vault.inspection.content import Content
@@ -26,7 +26,6 @@ from vault.inspection.inspector import NO, SURE, Inspector
 from vault.inspection.magic import is_other_than_named
 
 GROUP = "coffre.inspectors"
-OPAQUE = "opaque"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
