@@ -49,12 +49,22 @@ def write_file(path: bytes, content: bytes) -> None:
     os.utime(path, (an_hour_ago, an_hour_ago))
 
 
+def rows(chance: random.Random, size: int) -> bytes:
+    """Give rows of numbers, which look like an export, and not like something encrypted."""
+    line = b"%08d;%06d;%03d;2026-03\n"
+    wanted = (
+        line % (chance.randrange(10**8), chance.randrange(10**6), chance.randrange(10**3))
+        for _ in range(size // 24 + 1)
+    )
+    return b"".join(wanted)[:size]
+
+
 def write_exports(folder: Path, *, seed: int, bytes_each: int = 20_000) -> None:
     """Write the exports of a first night: every odd name, and a few ordinary ones."""
     chance = random.Random(seed)
     names = [*ODD_NAMES, *(f"2026/M{month:02}.txt".encode() for month in range(1, 4))]
     for name in names:
-        content = chance.randbytes(chance.randrange(1, bytes_each))
+        content = rows(chance, chance.randrange(1, bytes_each))
         write_file(os.path.join(os.fsencode(folder), name), content)
 
 
@@ -62,11 +72,11 @@ def grow_exports(folder: Path, *, night: int, bytes_each: int = 20_000) -> None:
     """Change what a night changes: one file new, one longer."""
     chance = random.Random(night)
     root = os.fsencode(folder)
-    write_file(os.path.join(root, f"night-{night}.txt".encode()), chance.randbytes(bytes_each))
+    write_file(os.path.join(root, f"night-{night}.txt".encode()), rows(chance, bytes_each))
     grown = os.path.join(root, ODD_NAMES[0])
     with open(grown, "rb") as file:
         content = file.read()
-    write_file(grown, content + chance.randbytes(500))
+    write_file(grown, content + rows(chance, 500))
 
 
 # -- the vault ------------------------------------------------------------------------------------
