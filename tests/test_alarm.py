@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from vault.alarm import (
     ALARMS,
     URGENT,
@@ -14,6 +16,8 @@ from vault.alarm import (
     to_escalate,
 )
 from vault.gap import KINDS, Acknowledgement, Gap, Severity, loudness
+from vault.results import CycleVerdict, Disconnection
+from vault.vault_gaps import TargetFacts, VaultFacts, find_gaps
 
 DAY = timedelta(days=1)
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -116,6 +120,43 @@ def test_an_acknowledged_alarm_comes_back_when_it_gets_worse():
     assert not judge_alarms(kept, [shrunk("M05 a")], NOW + DAY).raised
     assert judge_alarms(kept, [shrunk("M05 a", "M06 b")], NOW + DAY).raised
     assert judge_alarms(kept, [shrunk("M05 another")], NOW + DAY).raised
+
+
+def test_a_part_that_went_and_returns_is_not_what_was_acknowledged():
+    """Two reasons were acknowledged, one of them went; when it is there again, it is new."""
+    both, one = refused("a canary is gone", "a ransom note"), refused("a ransom note")
+    kept = judged(said(*judged([], both)), one, days=1)
+    assert [alarm.is_open for alarm in kept] == [False]
+    assert [alarm.is_open for alarm in judge_alarms(kept, [both], NOW + 2 * DAY).raised] == [True]
+
+
+@pytest.mark.parametrize("kind", ["door-unproven", "production-door-unproven", "exposure-unproven"])
+def test_another_opening_is_another_alarm_though_nobody_saw_the_first_one_end(kind: str):
+    """The first was acknowledged and proven shut between two looks: the second is told at once."""
+
+    def gap(since: datetime) -> Gap:
+        target = TargetFacts(
+            name="disk-a", enrolled_at=NOW, last_met=NOW, disconnection=Disconnection.DETACHED,
+            unproven_since=since if kind == "exposure-unproven" else None, max_unseen_s=10**6,
+        )  # fmt: skip
+        facts = VaultFacts(
+            founded_at=NOW,
+            keys_confirmed=True,
+            production_door="link",
+            sources=(),
+            targets=(target,),
+            last_cycle_at=NOW,
+            last_verdict=CycleVerdict.SOUND,
+            degraded_since=NOW,
+            unproven_targets={"disk-a": since} if kind == "door-unproven" else {},
+            unproven_production=since if kind == "production-door-unproven" else None,
+        )
+        return next(one for one in find_gaps(facts, NOW + DAY) if one.kind == kind)
+
+    kept = said(*judged([], gap(NOW)))
+    assert not judge_alarms(kept, [gap(NOW)], NOW + DAY).raised
+    again = judge_alarms(kept, [gap(NOW + timedelta(hours=3))], NOW + DAY)
+    assert [one.is_open for one in again.raised] == [True]
 
 
 def test_an_alarm_that_flaps_is_one_alarm_until_somebody_acknowledges_it():

@@ -5,7 +5,8 @@
 
 Rule 1: no alarm clears itself: what raised it may be over, it is told until somebody acknowledges.
 Rule 2: what was acknowledged and is still there is told as such. It comes back unacknowledged when
-    it gets worse, or when it returns after having been gone.
+    it gets worse, when it returns after having been gone, or when it is another event of its kind:
+    a door that was proven shut in between, unseen, and is open again.
 Rule 3: a number that grows makes nothing worse; another period, reason or failed test does.
 Rule 4: pure: facts and now in, alarms out.
 Source: ``docs/decisions/0022-no-alarm-clears-itself.md``.
@@ -112,7 +113,7 @@ def _still(alarm: Alarm, gap: Gap, now: datetime) -> Alarm:
     if alarm.acknowledged is None:
         return replace(alarm, gap=gap, marks=marks, over_at=None)
     if marks <= alarm.marks:
-        return replace(alarm, gap=gap)
+        return replace(alarm, gap=gap, marks=marks)  # what has gone is new when it returns
     return Alarm(gap=gap, raised_at=now, marks=marks)
 
 

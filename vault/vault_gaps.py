@@ -102,6 +102,7 @@ def _of_doors(facts: VaultFacts) -> Iterator[Gap]:
             target=name,
             since=since,
             template="its door could not be proven shut",
+            marks=(since.isoformat(),),
             mend="pull the medium's cable, then coffre doctor",
         )
     if facts.unproven_production is not None:
@@ -109,6 +110,7 @@ def _of_doors(facts: VaultFacts) -> Iterator[Gap]:
             kind="production-door-unproven",
             since=facts.unproven_production,
             template="the door to the hospital network could not be proven shut",
+            marks=(facts.unproven_production.isoformat(),),
             mend="pull the cable to the hospital network, then coffre doctor",
         )
     is_named = facts.unproven_targets or facts.unproven_production
@@ -253,6 +255,7 @@ def _of_target(target: TargetFacts, now: datetime) -> Iterator[Gap]:
             target=target.name,
             since=target.unproven_since,
             template="an opening was not proven shut",
+            marks=(target.unproven_since.isoformat(),),
             mend="coffre doctor asks again; else pull the cable",
         )
     if target.last_outcome in _BAD_OUTCOMES:
