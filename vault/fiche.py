@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from vault.errors import UsageError
+from vault.person import same_person
 from vault.policy import Level
-from vault.proof import Check, DrillVerdict, same_person
+from vault.proof import Check, DrillVerdict
 from vault.results import Exposure, ManifestEntry, Refusal
 
 ASKED, DUE = "asked", "due"

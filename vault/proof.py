@@ -217,11 +217,3 @@ def nights_to_prove(waiting_bytes: int, *, bytes_per_second: float, seconds_each
     if not waiting_bytes:
         return 0
     return max(1, math.ceil(waiting_bytes / max(1.0, bytes_per_second * seconds_each)))
-
-
-# -- who
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two declared names are the same but for case and spaces."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault.errors import RetentionRefused, UsageError
-from vault.proof import same_person
+from vault.person import same_person
 from vault.results import RepositoryFile
 
+LAPSES = timedelta(days=30)  # after the hold: what nobody carried out by then is proposed anew
 _ID_DIGITS = 12
 
 
@@ -135,7 +136,7 @@ def require_second(proposal: Proposal, by: str, *, one_suffices: bool) -> None:
 
 
 def require_held(proposal: Proposal, *, hold_s: int, now: datetime) -> None:
-    """Refuse before the hold is over; RetentionRefused says until when it lasts."""
+    """Refuse before the hold is over, and long after it; RetentionRefused says which."""
     until = proposal.at + timedelta(seconds=hold_s)
     if now < until:
         raise RetentionRefused(
@@ -144,6 +145,26 @@ def require_held(proposal: Proposal, *, hold_s: int, now: datetime) -> None:
             until=until.isoformat(timespec="seconds"),
             hint="nothing was removed; hold in the retention of {target} says how long",
             target=proposal.target,
+        )
+    if now > until + LAPSES:
+        raise RetentionRefused(
+            "the removal was proposed on {day} and lapsed {days} days after its hold",
+            day=proposal.at.isoformat(timespec="seconds"),
+            days=LAPSES.days,
+            hint="nothing was removed; coffre retention plan --target {target} --propose once more",
+            target=proposal.target,
+        )
+
+
+def require_not_kept(proposal: Proposal, kept: Iterable[int]) -> None:
+    """Refuse what the rule of today keeps, whatever the one of the day it was proposed said."""
+    if again := sorted(set(proposal.let_go) & set(kept)):
+        raise RetentionRefused(
+            "the retention of {target} has changed since: it keeps night {nights}, which was "
+            "proposed to go",
+            target=proposal.target,
+            nights=", ".join(map(str, again)),
+            hint="nothing was removed; coffre retention plan --target {target} --propose once more",
         )
 
 

@@ -338,6 +338,18 @@ def test_a_removal_takes_two_persons_and_its_time(thinned, ask, faults, monkeypa
     assert on_target(thinned) == before
 
 
+def test_a_removal_goes_by_the_rule_of_today(thinned, ask, monkeypatch):
+    """What the rule keeps by now stays, whatever two persons agreed on under the old one."""
+    before, agreed = on_target(thinned), propose(thinned, ask)
+    config = thinned.config.read_text()
+    thinned.config.write_text(config.replace("nightly_days: 1,", "nightly_days: 400,"))
+    apply = ("retention", "apply", agreed, "--by", "Mme Durand", "--yes")
+    _now_in(monkeypatch, 3 * DAYS_APART + 1.5)
+    told = ask(thinned, *apply)
+    assert (told.code, on_target(thinned)) == (7, before)
+    assert "has changed since" in told.document["error"]["message"]
+
+
 def test_a_target_lets_go_of_just_what_no_kept_view_names(
     thinned, ask, faults, monkeypatch, tmp_path
 ):
@@ -431,9 +443,13 @@ def test_only_what_is_what_it_was_goes_and_never_a_key(tmp_path):
 
 
 def test_one_person_suffices_only_when_two_have_said_so_and_it_stands_as_a_gap(
-    thinned, ask, faults
+    thinned, ask, faults, monkeypatch
 ):
-    """The first only asks; the second confirms, by another name."""
+    """The first only asks, for a week; the second confirms, by another name."""
+    with monkeypatch.context() as a_week_ago:
+        a_week_ago.setattr(SystemClock, "now", lambda _self: datetime.now(UTC) - timedelta(days=8))
+        old = ("retention", "persons", "one", "--reason", "winter", "--by", "Mme Durand")
+        assert not ask(thinned, *old).ok().document["one_suffices"]
     words = ("retention", "persons", "one", "--reason", "summer")
     for by, suffices in (("M. Martin", False), ("m. martin ", False), ("Mme Durand", True)):
         document = ask(thinned, *words, "--by", by).ok().document

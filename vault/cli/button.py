@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from vault.cli.standing import publish
 from vault.cli.whatever import told_briefly
 from vault.cli.words import _
 from vault.errors import CoffreError, DoorUnproven, ExitCode, LockHeld, UsageError
+from vault.person import same_person
 from vault.records import Pressed
 from vault.state import State
 
@@ -101,7 +101,7 @@ def release_command(session: Session, *, by: str) -> int:
         pressed = wired.state.pressed()
         if pressed is None:
             raise UsageError("the red button is not pressed")
-        if _same_person(pressed.by, by):
+        if same_person(pressed.by, by):
             raise UsageError(
                 "{by} pressed the red button: another person releases it",
                 by=by,
@@ -115,12 +115,6 @@ def release_command(session: Session, *, by: str) -> int:
         _("Released by {by}. The names are as declared; logins are in the ledger.").format(by=by)
     )
     return session.emit({"status": str(wired.airlock.status), "pressed_by": pressed.by})
-
-
-def _same_person(one: str, other: str) -> bool:
-    """Compare names as people say them: no case, no dots, no spaces."""
-    said = [re.sub(r"[\W_]+", "", name.casefold()) for name in (one, other)]
-    return said[0] == said[1]
 
 
 class _lock_at_any_price:  # noqa: N801, reads as the verb it is

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from vault.errors import SignatureError, UsageError
 from vault.ledger.cosigning import Cosigner, CosignerKey
 from vault.ledger.dsse import STATEMENT_PAYLOAD, Envelope, Public, RestoreTest, Statement
-from vault.proof import same_person
+from vault.person import same_person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

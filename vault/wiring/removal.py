@@ -8,13 +8,20 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from vault.errors import RetentionRefused, UsageError
 from vault.fiche import DrillOrder, People
+from vault.person import same_person
 from vault.policy import Level
-from vault.proof import same_person
-from vault.proposal import Proposal, open_proposals, require_held, require_same, require_second
+from vault.proposal import (
+    Proposal,
+    open_proposals,
+    require_held,
+    require_not_kept,
+    require_same,
+    require_second,
+)
 from vault.removal import Gone, Remover
 from vault.wiring.drills import make_driller
 from vault.wiring.practice import ONE_FACT
@@ -22,7 +29,8 @@ from vault.wiring.retention import plan_target
 from vault.wiring.wired import Wired
 
 REMOVAL = "removal"  # why the restore test before it was made
-ASKED_FACT = "one-person-asked"  # JSON: who asked for it, until another confirms
+ASKED_FACT = "one-person-asked"  # JSON: who asked for it and when, until another confirms
+_ASKED_FOR = timedelta(days=7)  # then it is asked anew
 
 
 def make_remover(wired: Wired) -> Remover:
@@ -95,6 +103,7 @@ def remove(wired: Wired, proposal: Proposal, *, by: str, login: str) -> Gone:
             reasons="; ".join(stop.template.format(**stop.values) for stop in plan.stops),
             hint="coffre gaps names the mend of each; then coffre retention plan",
         )
+    require_not_kept(proposal, (kept.point.cycle for kept in plan.kept))
     require_held(proposal, hold_s=settings.retention.hold, now=wired.clock.now())
     remover = make_remover(wired)
     files = remover.files_of(proposal.kept, newest=proposal.newest, target=target)
@@ -129,10 +138,13 @@ def switch_to_one(wired: Wired, *, by: str, login: str, reason: str) -> OneSuffi
     _require_words(by, reason)
     if (agreed := one_suffices(wired)) is not None:
         return agreed
-    asked = json.loads(wired.catalogue.fact(ASKED_FACT) or "{}")
+    asked, now = json.loads(wired.catalogue.fact(ASKED_FACT) or "{}"), wired.clock.now()
+    if asked and now > datetime.fromisoformat(asked["at"]) + _ASKED_FOR:
+        asked = {}
     if not asked or same_person(asked["by"], by):
         wired.ledger.append("one-person-asked", by=by, login=login, reason=reason)
-        wired.catalogue.set_fact(ASKED_FACT, json.dumps({"by": by, "login": login}))
+        kept = {"by": by, "login": login, "at": now.isoformat()}
+        wired.catalogue.set_fact(ASKED_FACT, json.dumps(kept))
         return None
     agreed = OneSuffices(by=asked["by"], seconded_by=by, since=wired.clock.now())
     wired.ledger.append(

@@ -1,0 +1,42 @@
+"""When a proposed removal may be carried out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vault.errors import RetentionRefused
+from vault.proposal import LAPSES, Proposal, require_held, require_not_kept
+
+NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+DAY = timedelta(days=1)
+PROPOSAL = Proposal(
+    id="a", target="disk-a", by="Ana", login="", reason="room", at=NOW, kept=(5,), let_go=(1, 2),
+    newest=5, files=3, bytes=9, sha256="",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("after", "may"),
+    [
+        pytest.param(DAY, False, id="in-its-hold"),
+        pytest.param(2 * DAY, True, id="after-its-hold"),
+        pytest.param(2 * DAY + LAPSES, True, id="on-its-last-day"),
+        pytest.param(3 * DAY + LAPSES, False, id="lapsed"),
+    ],
+)
+def test_a_proposal_waits_for_its_hold_and_lapses(after: timedelta, may: bool) -> None:
+    """Neither in haste nor when everybody has forgotten it."""
+    if may:
+        require_held(PROPOSAL, hold_s=2 * 86_400, now=NOW + after)
+        return
+    with pytest.raises(RetentionRefused):
+        require_held(PROPOSAL, hold_s=2 * 86_400, now=NOW + after)
+
+
+def test_what_is_kept_by_now_does_not_go() -> None:
+    """One night of those that were to go is enough to refuse all."""
+    require_not_kept(PROPOSAL, [3, 5])
+    with pytest.raises(RetentionRefused, match="night 2"):
+        require_not_kept(PROPOSAL, [2, 5])
