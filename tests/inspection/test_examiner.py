@@ -202,3 +202,22 @@ def test_entry_without_its_file_raises(tmp_path: Path, registry: Registry) -> No
     entry = dataclasses.replace(lay(tmp_path, b"a", b"x"), path=b"b")
     with pytest.raises(SourceError):
         examiner_of(registry).examine(bytes(tmp_path), entry)
+
+
+@pytest.mark.parametrize(("size_bytes", "examined"), [(1000, 19), (30 * 1024**2, 40)])
+def test_small_files_that_keep_their_reader_busy_cost_their_source_alone(
+    tmp_path: Path, size_bytes: int, examined: int
+) -> None:
+    """Each within its own bound, a hundred seconds; large files may take as long."""
+    now_s = [0.0]
+
+    def dawdle(content: Content) -> None:
+        now_s[0] += 100.0
+
+    examiner = FileExaminer(Registry([Doing(dawdle)]), seed=b"test", clock_s=lambda: now_s[0])
+    entry = lay(tmp_path, b"export", bytes(size_bytes))
+    found = 0
+    with contextlib.suppress(SourceError):
+        for _ in examiner.examine_each(bytes(tmp_path), [entry] * 40):
+            found += 1
+    assert found == examined

@@ -38,11 +38,13 @@ def examine(request: dict[str, Any], out: BinaryIO) -> None:
             hint="was coffre updated during the night? the next night uses the new tables",
         )
     reception = base64.b64decode(request["reception"])
-    for path, size_bytes, mtime_ns, sha256 in request["files"]:
-        entry = ManifestEntry(
+    entries = [
+        ManifestEntry(
             path=base64.b64decode(path), size_bytes=size_bytes, mtime_ns=mtime_ns, sha256=sha256
         )
-        finding = examiner.examine(reception, entry)
+        for path, size_bytes, mtime_ns, sha256 in request["files"]
+    ]
+    for finding in examiner.examine_each(reception, entries):
         out.write(base64.b64encode(pack_finding(finding)) + b"\n")
 
 
