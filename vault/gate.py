@@ -183,8 +183,6 @@ def _why_damaged(evidence: Evidence, policy: Policy) -> Iterator[str]:
         yield f"{shape.scrambled} file(s) look encrypted and did not before"
     if shape.spoilt and _is_much_spoilt(shape.spoilt, shape.base, policy.max_damaged_percent):
         yield f"{shape.spoilt} file(s) are no more of the format they were"
-    if _is_much_odd(shape):
-        yield f"{shape.odd} file(s) named as text look encrypted"
     if not (shape.scrambled or shape.spoilt):
         return  # nothing was lost tonight: what stands was accepted
     nights = habit.nights + 1
@@ -207,11 +205,6 @@ def _is_much_spoilt(count: int, whole: int, percent: int) -> bool:
     if count <= _SPOILT_FEW:
         return _is_above(count, whole, max(percent, _SPOILT_PERCENT))
     return _is_above(count, whole, percent)
-
-
-def _is_much_odd(shape: Shape) -> bool:
-    """Say whether a source that is new has too much in it that cannot be what its name says."""
-    return _is_above(shape.odd, shape.base, _SPOILT_PERCENT)
 
 
 def _why_gone(evidence: Evidence, policy: Policy) -> Iterator[str]:
@@ -252,7 +245,7 @@ def _warnings(evidence: Evidence, policy: Policy) -> Iterator[str]:
     empty = sum(not entry.size_bytes for entry in pull.entries)
     if empty:
         yield f"{empty} file(s) without content"
-    if shape.odd and not _is_much_odd(shape):
+    if shape.odd:
         yield f"{shape.odd} file(s) named as text look encrypted"
     if pull.refused:
         yield f"{len(pull.refused)} thing(s) not taken: links, sockets or unlawful names"
