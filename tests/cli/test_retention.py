@@ -21,6 +21,7 @@ from tests.rigs.judge import files_of
 from tests.rigs.vaults import TREE, ScratchVault, cheap_restic, make_vault
 from tests.scenarios.conftest import copied
 from vault import retention
+from vault.catalogue import Catalogue
 from vault.clock import SystemClock
 from vault.errors import StoreError
 from vault.results import RepositoryFile
@@ -87,6 +88,15 @@ def aged_once(ask) -> Iterator[ScratchVault]:
 def aged(aged_once: ScratchVault, tmp_path: Path) -> ScratchVault:
     """A copy of that vault, of this test's own."""
     return copied(aged_once, tmp_path / "v")
+
+
+def test_a_sample_makes_no_point_the_last_proven_one(aged, ask):
+    """Two files of it came back; nothing is known of the others."""
+    with contextlib.closing(Catalogue.open(str(aged.state / "catalogue.sqlite"))) as catalogue:
+        ask(aged, "drill", "run", "--source", "pmsi", "--sample", "2").ok()
+        assert catalogue.proven_points() == {}
+        ask(aged, "drill", "run", "--source", "pmsi").ok()
+        assert len(catalogue.proven_points()) == 1
 
 
 def snapshots(vault: ScratchVault) -> set[str]:
