@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ SPOILT = (
 COMMANDS = (
     ("run", "--now"),
     ("doctor",),
+    ("schedule", "evaluate"),
     ("target", "close"),
     ("secure", "--reason", "odd mail", "--by", "Ana"),
 )
@@ -74,6 +76,17 @@ def held_open(vault: ScratchVault) -> Iterator[None]:
         os.close(fd)
 
 
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Let nobody write below a folder, root neither."""
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
 @pytest.mark.parametrize("spoil", SPOILT)
 def test_open_door_is_told_by_every_command_that_shuts(mine, ask, spoil) -> None:
     """Invariants 2 and 3: 5, and the vault is degraded, until the door is proven shut."""
@@ -86,6 +99,26 @@ def test_open_door_is_told_by_every_command_that_shuts(mine, ask, spoil) -> None
     (mine.state / "secured.json").unlink()
     assert ask(mine, "doctor").code not in (0, 5)
     assert ask(mine, "run", "--now").code not in (0, 5)
+
+
+@pytest.mark.root
+def test_open_door_is_told_where_the_state_takes_no_file(mine, ask) -> None:
+    """A failing disk of the host is remounted read-only; what is open beside it stays open."""
+    with held_open(mine), read_only(mine.state):
+        for words in COMMANDS:
+            assert ask(mine, *words).code == 5, words
+    with read_only(mine.state):
+        told = ask(mine, "doctor").ok(1).document["findings"]
+    assert {item["name"]: item["good"] for item in told}["door trial"]
+
+
+def test_open_door_is_told_when_the_catalogue_is_gone(mine, ask) -> None:
+    """A list of doors says that a vault was made here, whatever became of its records."""
+    for path in mine.state.glob("catalogue.sqlite*"):
+        path.unlink()
+    with held_open(mine):
+        for words in COMMANDS:
+            assert ask(mine, *words).code == 5, words
 
 
 @pytest.mark.parametrize("spoil", SPOILT)

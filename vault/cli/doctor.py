@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vault.cli.session import Session, is_root
 from vault.cli.shown import colour, size, wrapped
-from vault.cli.whatever import shutting_whatever
+from vault.cli.whatever import may_ask, shut_listed, shutting_whatever
 from vault.cli.words import _, called, hint_of, message_of, retell
 from vault.errors import CatalogueError, CoffreError, ExitCode, LedgerError, LockHeld
 
@@ -121,6 +121,8 @@ def _vault(wired: Wired) -> Iterator[Finding]:
     founded = _try("vault", lambda: _founded(wired), "coffre init")
     yield founded
     if not founded.good:
+        if may_ask(wired.state):
+            yield from _told_doors(shut_listed(wired.state, "doctor"))
         return
     yield _try("ledger", lambda: _ledger(wired), _("docs/ledger.md says how it is read"))
     yield _try("clock", lambda: _clock(wired), "")
@@ -196,6 +198,10 @@ def _doors(wired: Wired) -> Iterator[Finding]:
     except LockHeld as error:
         yield Finding(name="doors", good=True, says=message_of(error))
         return
+    yield from _told_doors(shut)
+
+
+def _told_doors(shut: Mapping[str, ShutReport]) -> Iterator[Finding]:
     for name, report in shut.items():
         yield Finding(
             name=f"door {name}",

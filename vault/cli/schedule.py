@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vault.cli.hooks import publish_all, tell_hooks
 from vault.cli.session import Session
 from vault.cli.shown import moment, table
+from vault.cli.whatever import shutting_whatever
 from vault.cli.words import _, plural
 from vault.errors import ExitCode, LockHeld
 from vault.results import VaultStatus
@@ -20,10 +21,14 @@ _SYSTEMCTL_S = 20.0
 
 def evaluate_command(session: Session) -> int:
     """Judge, publish and tell, unless a night is running, which does so at its end."""
+    with shutting_whatever(session):
+        return _evaluate(session, session.wired())
+
+
+def _evaluate(session: Session, wired: Wired) -> int:
     from vault.timekeeping import require_clock
     from vault.wiring.schedule import note_missed
 
-    wired = session.wired()
     wired.require_founded()
     try:
         with wired.locked(is_brief=True):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vault.cli.session import Session
+from vault.cli.session import Session, is_root
 from vault.cli.words import message_of
 from vault.errors import (
     CoffreError,
@@ -64,22 +64,41 @@ def _state_to_ask(session: Session) -> StateFolder | None:
         state = StateFolder(state_of(session.config))
     except (CoffreError, OSError):
         return None
-    return state if os.access(state.folder, os.R_OK | os.W_OK | os.X_OK) else None
+    return state if may_ask(state) else None
 
 
-def _shut(session: Session, state: StateFolder, error: Exception) -> None:
-    from vault.shutting import open_doors
+def may_ask(state: StateFolder) -> bool:
+    """Whether its doors are this account's to ask; root's also where the state takes no file."""
+    needed = os.R_OK | os.X_OK | (0 if is_root() else os.W_OK)
+    return os.access(state.folder, needed)
+
+
+def shut_listed(state: StateFolder, reason: str) -> Mapping[str, ShutReport]:
+    """Shut and ask every door of the list, whatever else is broken, under the vault's lock.
+
+    None of them where no vault was made, or while another coffre has them. DoorUnproven when
+    nothing names them.
+    """
     from vault.wiring.doors import degrade, is_listed, shut_whatever
 
     with _locked(state) as is_ours:
         if not is_ours or not is_listed(state):
-            return
+            return {}
         try:
-            left = open_doors(shut_whatever(state, "what else is broken"))
+            return shut_whatever(state, reason)
         except DoorUnproven:
-            session.say(told_briefly(error))
             degrade(state, "no door could be named")
             raise
+
+
+def _shut(session: Session, state: StateFolder, error: Exception) -> None:
+    from vault.shutting import open_doors
+
+    try:
+        left = open_doors(shut_listed(state, "what else is broken"))
+    except DoorUnproven:
+        session.say(told_briefly(error))
+        raise
     if left:
         session.say(told_briefly(error))
         raise unproven(left) from error
