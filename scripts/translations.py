@@ -36,8 +36,8 @@ TABLES = {"STEPS", "CALLED", "OUTCOMES", "DISCONNECTIONS", "OWNERS", "PARSER", "
 KEYWORDS = {"hint", "template", "mend", "reason", "reasons", "evidence", "help", "not_tested",
             "detail"}  # fmt: skip
 CALLS = {"Refused", "Changed", "Unlawful", "_fail", "_report", "_lock", "_unknown", "_with",
-         "shut", "_shut_all", "shut_all", "shut_production", "shut_whatever", "asked",
-         "BrokenStream"}  # fmt: skip
+         "shut", "_shut_all", "shut_all", "shut_production", "shut_whatever", "shut_listed",
+         "asked", "BrokenStream"}  # fmt: skip
 # Calls whose second argument is the template of a remark on a file; the first is its code.
 REMARKS = {"note", "doubt", "fault", "weighed"}
 LISTS = {"reasons", "problems", "found_problems", "not_tested"}

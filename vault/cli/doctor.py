@@ -163,7 +163,8 @@ def _landing(wired: Wired) -> Finding:
             raise CoffreError("the landing is not pinned yet", hint="coffre init?")
         if reasons := compare_pins(pinned, wired.landing.read_pins()):
             raise CoffreError("the landing changed: {reasons}", reasons="; ".join(reasons))
-        return _("pinned, {keys} keys").format(keys=len(pinned.keys))
+        wired.landing.repository_id()  # WrongPassword, before a night finds out
+        return _("pinned, {keys} keys; its password opens it").format(keys=len(pinned.keys))
 
     return _try("landing", ask, _("docs/sysadmin.md says what to do"))
 

@@ -62,7 +62,10 @@ def judge(command: str, returncode: int, stderr: str, *, repository: bytes = b""
         )
     if returncode == WRONG_PASSWORD or _SAYS_WRONG_PASSWORD in stderr:
         raise WrongPassword(
-            "the password opens no key of the repository at {repository}", repository=place
+            "the password opens no key of the repository at {repository}",
+            hint="is it still the one that coffre init made? its sealed copy opens it, and so does"
+            " the recovery password in its place",
+            repository=place,
         )
     if any(words in stderr.lower() for words in _SAYS_FULL):
         raise SpaceError("no room left for restic {command}", command=command)
