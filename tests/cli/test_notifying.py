@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -150,6 +151,50 @@ def test_the_ledger_says_how_many_notices_had_to_go(told, post, ask, monkeypatch
     lines = (told.state / "ledger" / "ledger.jsonl").read_text().splitlines()
     told_of = [entry for line in lines if (entry := json.loads(line))["kind"] == "notices-dropped"]
     assert [entry["body"] for entry in told_of] == [{"count": 1}]
+
+
+def spool_some(vault: ScratchVault, *subjects: str, to: str) -> None:
+    spool = Spool(str(vault.state / "notices"))
+    for subject in subjects:
+        spool.add(Notice(to=to, subject=subject, body="b", at="2026-03-02T08:00:00+00:00"))
+
+
+def test_whoever_takes_nothing_costs_one_attempt_and_holds_up_nobody(mine, post, ask):
+    """Thirty notices to one that is gone, then one to one that is there."""
+    tell(mine, post, "dim", "sysadmin")
+    spool_some(mine, *(f"old {n}" for n in range(30)), to="dim")
+    spool_some(mine, "new", to="sysadmin")
+    post.refuses_to = DIM
+    came = one_document(ask(mine, "notify"))
+    assert (came["sent"], came["waiting"]) == (1, 30)
+    assert [mail["Subject"] for mail in post.taken] == ["new"]
+    assert sum(one["attempts"] for one in waiting(mine)) == 1
+
+
+def test_a_notice_that_nobody_takes_holds_up_no_other(told, post, ask):
+    """The server refuses one text for ever; what came after it goes with the next attempt."""
+    post.refuses_subject = "poison"
+    spool_some(told, "poison", "sound", to="sysadmin")
+    assert one_document(ask(told, "notify"))["sent"] == 0
+    assert one_document(ask(told, "notify"))["sent"] == 1
+    assert [mail["Subject"] for mail in post.taken] == ["sound"]
+
+
+def test_a_digest_counts_as_told_once_it_stands_in_the_spool(mine, post, ask, monkeypatch):
+    """No room for it tonight: it is new tomorrow as well."""
+    tell(mine, post, "sysadmin", more=", digest: changed")
+    ransom(mine)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as tonight:
+        tonight.setattr(Spool, "add", full)
+        ask(mine, "run", "--now")
+    assert waiting(mine) == []
+    post.taken.clear()
+    ask(mine, "run", "--now")
+    assert post.to(SYSADMIN)
 
 
 def test_a_death_between_sending_and_letting_go_sends_twice_and_never_not_at_all(

@@ -31,6 +31,8 @@ class Post:
     port: int = 0
     taken: list[EmailMessage] = field(default_factory=list)
     refuses: bool = False
+    refuses_subject: str = "\0"  # a mail with these words in its subject is never taken
+    refuses_to: str = "\0"
     hangs: bool = False
     seen_in_argv: bool = False
 
@@ -59,7 +61,10 @@ class Post:
         if self.refuses:
             return "550 not here"
         content = envelope.original_content
-        self.taken.append(email.message_from_bytes(content, policy=email.policy.default))
+        mail = email.message_from_bytes(content, policy=email.policy.default)
+        if self.refuses_subject in mail["Subject"] or self.refuses_to in mail["To"]:
+            return "554 never"
+        self.taken.append(mail)
         return "250 taken"
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vault.notices.spool import Notice
     from vault.secret import Secret
 
-_START_S = 30.0  # a child may take so long to start on a busy host
+LONGEST_START_S = 30.0  # a child may take so long to start on a busy host
 _GRACE_S = 1.0
 _UNKNOWN_ADDRESS = 3
 
@@ -41,7 +41,7 @@ def in_child(module: str, told: object, *, timeout_s: float, words: Sequence[str
         return run(
             [sys.executable, "-I", "-m", module, *words],
             stdin=json.dumps(told).encode(),
-            timeout_s=timeout_s + _START_S,
+            timeout_s=timeout_s + LONGEST_START_S,
             grace_s=_GRACE_S,
         ).returncode
     except Interrupted:

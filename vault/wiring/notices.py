@@ -4,7 +4,7 @@
     a night      ->  spool_night      one digest to each recipient
     in between   ->  spool_look       what must be mended now and no digest has named
     either       ->  spool_escalation what nobody acknowledged
-    the end      ->  send_waiting     the oldest first, each recipient until its first failure
+    the end      ->  send_waiting     what failed least first, each recipient until its first failure
 
 Rule 1: nothing is sent while a door moves. Where the doors are not all proven shut, after a run
     that died or in a degraded vault, only what is urgent leaves: it is the loudest alarm there is.
@@ -16,17 +16,19 @@ Source: ``docs/decisions/0027-notices-leave-between-doors.md``.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vault.alarm import URGENT, Alarm, tell_alarms, to_escalate
 from vault.errors import CoffreError, Interrupted
-from vault.notices.sending import send
+from vault.notices.sending import LONGEST_START_S, send
 from vault.notices.spool import Notice, Spool
 from vault.report.notice import Writer
 from vault.report.teller import Teller
 from vault.state import State
+from vault.vault_lock import BRIEF_S
 from vault.wiring.alarms import note_escalated
 from vault.wiring.standing import gap_members
 
@@ -76,8 +78,19 @@ def spool_night(wired: Wired, status: Mapping[str, Any], verdict: str) -> None:
     notices = wired.settings.notices
     for name, recipient in notices.to.items():
         writer = _writer(wired.settings, recipient)
-        if _is_wanted(wired, name, writer, status, verdict):
+        gaps = [gap for gap in status["gaps"] if writer.concerns(gap)]
+        named = json.dumps(sorted({_name(gap) for gap in gaps} | ({verdict} - {"sound"})))
+        is_known = wired.catalogue.fact(TOLD_FACT + name) == named
+        if not gaps and (verdict == "sound" or writer.owner is not None):
+            is_wanted = notices.success
+        else:
+            is_wanted = notices.digest == "nightly" or (
+                notices.digest == "changed" and not is_known
+            )
+        if is_wanted:
             _add(wired, name, writer.digest(status, verdict))
+        if not is_known:  # only once it stands in the spool
+            wired.catalogue.set_fact(TOLD_FACT + name, named)
 
 
 def spool_look(wired: Wired, status: Mapping[str, Any]) -> None:
@@ -97,8 +110,8 @@ def spool_look(wired: Wired, status: Mapping[str, Any]) -> None:
             if writer.concerns(gap) and _is_for_a_look(gap) and _name(gap) not in told
         }
         if new:
-            wired.catalogue.set_fact(TOLD_FACT + name, json.dumps(sorted(told | new)))
             _add(wired, name, writer.digest(status, status["last_cycle"]["verdict"]))
+            wired.catalogue.set_fact(TOLD_FACT + name, json.dumps(sorted(told | new)))
 
 
 def _is_for_a_look(gap: Mapping[str, Any]) -> bool:
@@ -147,22 +160,6 @@ def _writer(settings: Settings, recipient: Recipient, *, is_all: bool = False) -
     return Writer(teller, settings.site.name, None if is_all else recipient.owner)
 
 
-def _is_wanted(
-    wired: Wired, name: str, writer: Writer, status: Mapping[str, Any], verdict: str
-) -> bool:
-    """Whether a recipient is to have the digest of this night."""
-    settings = wired.settings.notices
-    gaps = [gap for gap in status["gaps"] if writer.concerns(gap)]
-    is_quiet = not gaps and (verdict == "sound" or writer.owner is not None)
-    named = json.dumps(sorted({_name(gap) for gap in gaps} | ({verdict} - {"sound"})))
-    is_known = wired.catalogue.fact(TOLD_FACT + name) == named
-    if not is_known:
-        wired.catalogue.set_fact(TOLD_FACT + name, named)
-    if is_quiet:
-        return settings.success
-    return settings.digest == "nightly" or (settings.digest == "changed" and not is_known)
-
-
 def _name(gap: Mapping[str, Any]) -> str:
     """Tell one gap from another, whatever is counted in it."""
     about = (gap["kind"], gap["source"], gap["target"], gap["values"].get("periods"))
@@ -185,17 +182,24 @@ def send_waiting(
 ) -> Sent:
     """Send what waits; the caller holds the vault's lock, so that no door opens meanwhile.
 
-    ``read`` reads a recipient's address.
+    What failed least comes first, so that a notice which nobody takes holds up no other; whoever
+    takes one no more costs one attempt. ``most`` attempts are made, in no more time than what is
+    brief may take. ``read`` reads a recipient's address.
     """
     spool = spool_of(settings)
     waiting = spool.waiting()
     record = state.load()
     is_shut = record is None or record.state in _SHUT
     chosen = [found for found in waiting if is_shut or found[1].is_urgent]
+    chosen.sort(key=lambda found: (found[1].attempts, not found[1].is_urgent))
     sent, failed = 0, dict[str, str]()
-    for name, notice in chosen[:most]:
+    last_begun_s = time.monotonic() + BRIEF_S - LONGEST_START_S - settings.notices.timeout
+    for name, notice in chosen:
         if notice.to in failed:
             continue
+        tried = sent + len(failed)
+        if tried >= most or (tried and time.monotonic() > last_begun_s):
+            break
         if notice.to not in settings.notices.to:
             spool.drop(name)  # nobody of that name is told any more
             continue
