@@ -4,7 +4,7 @@
     a night      ->  spool_night      one digest to each recipient
     in between   ->  spool_look       what must be mended now and no digest has named
     either       ->  spool_escalation what nobody acknowledged
-    the end      ->  send_waiting     what failed least first, each recipient until its first failure
+    the end      ->  send_waiting     what failed least first, to each until one fails
 
 Rule 1: nothing is sent while a door moves. Where the doors are not all proven shut, after a run
     that died or in a degraded vault, only what is urgent leaves: it is the loudest alarm there is.
