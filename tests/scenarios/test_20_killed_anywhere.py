@@ -44,7 +44,8 @@ needs_strace = pytest.mark.skipif(
 )
 
 SEED = 20260101
-LONG_SAMPLE = 100  # of the command's 330 points; all of them with COFFRE_TEST_EVERY=1
+# Of the points of a matrix in the long tests; all of them with COFFRE_TEST_EVERY=1.
+LONG_SAMPLE = None if os.environ.get("COFFRE_TEST_EVERY") == "1" else 100
 SHARES = range(4)  # of the points of a matrix, so that workers may share them
 
 
@@ -139,7 +140,7 @@ def test_fault_29_the_vault_side_may_be_met_at_every_call(
         matrix.counted["vault side"] = traced.counts(WRITING)
     counts = matrix.counted["vault side"]
     assert counts["linkat"], "the vault side was not traced"
-    points = kill_points(counts, seed=SEED, sample=None if long_run else sample)
+    points = kill_points(counts, seed=SEED, sample=LONG_SAMPLE if long_run else sample)
     for point in points[share :: len(SHARES)]:
         with matrix.night():
             traced.inject(point, what)
@@ -169,8 +170,7 @@ def test_fault_29_the_command_itself_may_die_at_every_call(
             found = count_calls(words, WRITING, log=log, env=environ, cwd=vault.folder)
         matrix.counted["command"] = found
     counts = matrix.counted["command"]
-    every = os.environ.get("COFFRE_TEST_EVERY") == "1"
-    sample = SAMPLE if not long_run else None if every else LONG_SAMPLE
+    sample = LONG_SAMPLE if long_run else SAMPLE
     points = kill_points(counts, seed=SEED, sample=sample)
     for point in points[share :: len(SHARES)]:
         with matrix.night():
@@ -202,7 +202,7 @@ def test_fault_30_any_process_of_a_night_may_be_killed_at_any_moment(
         began = time.monotonic()
         matrix.vault.run().ok()
         whole_s = time.monotonic() - began
-    for number in range(100 if long_run else 6):
+    for number in range(60 if long_run else 6):
         with matrix.night():
             night = matrix.vault.start("run", "--now")
             time.sleep(chance.uniform(0.2, 1.0) * whole_s)
