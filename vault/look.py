@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vault.finding import Finding, Signs, Soundness
+from vault.finding import OPAQUE, Finding, Signs, Soundness
 
 _LEAST_SAMPLE = 256  # bytes below which no randomness is claimed
 _RANDOM = (150.0, 350.0)  # chi-square, 255 degrees of freedom: beyond four sigma on either side
@@ -23,7 +23,7 @@ _MANY = 20  # records of a file whose vanishing says something
 _HOLLOW = 20  # times fewer
 # Remarks that say that what is inside was not looked at; none that a slow host may cause.
 _UNREAD = frozenset(("zip-locked", "zip-method", "pmsi-encrypted", "pmsi-method", "xml-entities"))
-_CLOSED = frozenset(("opaque", "unread"))  # kinds of members of which nothing is known
+_CLOSED = frozenset((OPAQUE, "unread"))  # kinds of members of which nothing is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Look:
     @property
     def is_vouched(self) -> bool:
         """Whether a known format says that the file is what it claims to be."""
-        return self.soundness in (Soundness.SOUND, Soundness.DOUBTFUL) and self.kind != "opaque"
+        return self.soundness in (Soundness.SOUND, Soundness.DOUBTFUL) and self.kind != OPAQUE
 
 
 def look_of(finding: Finding, tables: str) -> Look:

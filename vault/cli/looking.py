@@ -19,7 +19,7 @@ from vault.cli.shown import colour, size, table, wrapped
 from vault.cli.words import _, plural
 from vault.descriptors import open_file, open_root
 from vault.errors import ExitCode, UsageError
-from vault.finding import Finding, Remark, Soundness
+from vault.finding import OPAQUE, Finding, Remark, Soundness
 from vault.inspection import Exchange, FileExaminer, exchange_of, load_registry
 from vault.names import printable, to_json
 from vault.sources.tree import Survey, walk
@@ -218,7 +218,7 @@ def _row(one: Looked) -> list[str]:
     periods = finding.periods
     if len(periods) > _SHOWN_PERIODS:
         periods = (f"{periods[0]} … {periods[-1]}",)
-    kind = _label(finding.kind) if finding.kind != "opaque" else (signs.magic if signs else "")
+    kind = _label(finding.kind) if finding.kind != OPAQUE else (signs.magic if signs else "")
     return [
         printable(one.path),
         size(signs.size_bytes) if signs else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from vault.cli.foretelling import forecast_of, told_forecast
@@ -90,18 +91,29 @@ def _run(session: Session, order: Order) -> int:
 
 
 def _patience(wired: Wired, order: Order) -> Callable[[Holder], float]:
-    """Wait while the night is worth it; one that a person asked for waits for what is brief."""
+    """Wait while the night is worth it; one that a person asked for waits for what is brief.
+
+    How long that is is found out once, when somebody holds the lock.
+    """
     from vault.vault_lock import brief_patience, night_patience
     from vault.wiring.night import opened_at, plan_night
 
     if order.now:
         return brief_patience
-    try:
-        plan = plan_night(wired.settings, wired.catalogue, wired.sources, wired.clock, order)
-    except CoffreError:  # told under the lock, where the doors are shut first
-        return brief_patience
-    left_s = plan.closes_at_s - wired.clock.boot_s() - LEAST_S
-    return night_patience(left_s, opened_at(wired.settings, plan, wired.clock.now()))
+
+    @cache
+    def of_tonight() -> Callable[[Holder], float]:
+        try:
+            plan = plan_night(wired.settings, wired.catalogue, wired.sources, wired.clock, order)
+        except CoffreError:  # told under the lock, where the doors are shut first
+            return brief_patience
+        left_s = plan.closes_at_s - wired.clock.boot_s() - LEAST_S
+        return night_patience(left_s, opened_at(wired.settings, plan, wired.clock.now()))
+
+    def patience(holder: Holder) -> float:
+        return of_tonight()(holder)
+
+    return patience
 
 
 def _night(session: Session, wired: Wired, order: Order) -> CycleResult | CoffreError:

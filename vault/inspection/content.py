@@ -156,13 +156,10 @@ class Content:
             "text-pierced", "it begins as text and holds {count} zero bytes, which no text has",
             count=self.nul_bytes,
         )  # fmt: skip
-        return replace(
-            finding,
-            remarks=(*finding.remarks, pierced),
-            soundness=worst((finding.soundness, pierced.soundness))
-            if finding.kind != OPAQUE
-            else finding.soundness,
-        )
+        soundness = finding.soundness
+        if finding.kind != OPAQUE:  # of what nobody knows nothing is claimed
+            soundness = worst((soundness, pierced.soundness))
+        return replace(finding, remarks=(*finding.remarks, pierced), soundness=soundness)
 
     def member(
         self,

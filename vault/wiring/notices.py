@@ -80,16 +80,12 @@ def spool_night(wired: Wired, status: Mapping[str, Any], verdict: str) -> None:
         writer = _writer(wired.settings, recipient)
         gaps = [gap for gap in status["gaps"] if writer.concerns(gap)]
         named = json.dumps(sorted({_name(gap) for gap in gaps} | ({verdict} - {"sound"})))
-        is_known = wired.catalogue.fact(TOLD_FACT + name) == named
-        if not gaps and (verdict == "sound" or writer.owner is not None):
-            is_wanted = notices.success
-        else:
-            is_wanted = notices.digest == "nightly" or (
-                notices.digest == "changed" and not is_known
-            )
-        if is_wanted:
+        is_new = wired.catalogue.fact(TOLD_FACT + name) != named
+        is_quiet = not gaps and (verdict == "sound" or writer.owner is not None)
+        by_digest = {"nightly": True, "changed": is_new, "never": False}[notices.digest]
+        if notices.success if is_quiet else by_digest:
             _add(wired, name, writer.digest(status, verdict))
-        if not is_known:  # only once it stands in the spool
+        if is_new:  # only once it stands in the spool
             wired.catalogue.set_fact(TOLD_FACT + name, named)
 
 
