@@ -16,10 +16,10 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from vault.mount_tables import processes, read_table
 from vault.results import Disconnection, DoorProof, ShutReport
 
 _GONE = {errno.ENOENT, errno.ENXIO, errno.ENODEV}
-_PROCESS_ENDED = {errno.ENOENT, errno.ESRCH, errno.EINVAL}  # EINVAL: a zombie's mountinfo
 _MOST_NAMED = 8
 
 
@@ -144,17 +144,14 @@ def read_mounts() -> tuple[list[Mount], int]:
     """Read every mount of every mount namespace that has a process; and count the namespaces."""
     mounts: list[Mount] = []
     seen = set()
-    for pid in _processes():
+    for pid in processes():
         namespace = _namespace(pid) or f"of process {pid}"  # unnamed: read it all the same
         if namespace in seen:
             continue
-        try:
-            with open(f"/proc/{pid}/mountinfo", "rb") as file:
-                mounts += [_mount(pid, line) for line in file]
+        table = read_table(pid)
+        if table is not None:
+            mounts += [_mount(pid, line) for line in table]
             seen.add(namespace)
-        except OSError as error:
-            if error.errno not in _PROCESS_ENDED:
-                raise
     return mounts, len(seen)
 
 
@@ -180,19 +177,15 @@ def names_place(mounts: list[Mount], place: Place) -> list[Mount]:
     ]
 
 
-def _processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
 def _who_holds(place: Place) -> list[str]:
     """Name the processes that may keep the medium open, as far as /proc tells."""
     try:
         mounts, _ = read_mounts()
         namespaces = {_namespace(mount.pid) for mount in names_place(mounts, place)} - {""}
         known = {mount.mount_id for mount in mounts}
-        live = {_namespace(pid) for pid in _processes()}
+        live = {_namespace(pid) for pid in processes()}
         clauses = []
-        for pid in _processes():
+        for pid in processes():
             if _namespace(pid) in namespaces:
                 clauses.append(f"process {pid} has it mounted")
             elif why := _holds_open(pid, place, known, live):

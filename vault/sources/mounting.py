@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import os
 import re
 import time
@@ -22,12 +21,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.errors import NeedsRoot, ProcessError, SourceError, SourceUnreachable
+from vault.mount_tables import processes, read_table
 from vault.names import printable
 from vault.process import run
 from vault.results import Disconnection, DoorProof, ShutReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from vault.secret import Secret
 
@@ -115,17 +115,17 @@ def prove_gone(what: str) -> ShutReport:
     """Ask every process's mount table whether a share is mounted anywhere on this host."""
     wanted, tables, unread = os.fsencode(what).rstrip(b"/"), 0, 0
     found: list[int] = []
-    for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+    for pid in processes():
         try:
-            with open(f"/proc/{pid}/mountinfo", "rb") as table:
-                if any(source == wanted for source in _sources(table.read())):
-                    found.append(pid)
-            tables += 1
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended, and its namespace with it
-        except OSError as error:
-            # A zombie answers EINVAL: it holds no namespace any more.
-            unread += not (error.errno == errno.EINVAL and _is_zombie(pid))
+            table = read_table(pid)
+        except OSError:
+            unread += 1
+            continue
+        if table is None:
+            continue
+        tables += 1
+        if any(source == wanted for source in _sources(table)):
+            found.append(pid)
     evidence = (
         f"{tables} mount tables read",
         f"{unread} could not be read",
@@ -135,21 +135,13 @@ def prove_gone(what: str) -> ShutReport:
     return ShutReport(proof=proof, disconnection=Disconnection.UNMOUNTED, evidence=evidence)
 
 
-def _sources(table: bytes) -> Iterator[bytes]:
+def _sources(table: Iterable[bytes]) -> Iterator[bytes]:
     """Give the third field after the dash of each line, unescaped: the mount's source."""
-    for line in table.splitlines():
-        after = line.partition(b" - ")[2].split(b" ")
+    for line in table:
+        after = line.rstrip(b"\n").partition(b" - ")[2].split(b" ")
         if len(after) >= 2:
             source = _OCTAL.sub(lambda found: bytes([int(found[1], 8)]), after[1])
             yield source.rstrip(b"/")
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] == b"Z"
-    except OSError:
-        return True
 
 
 def _mount(
