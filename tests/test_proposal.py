@@ -17,6 +17,11 @@ PROPOSAL = Proposal(
 )  # fmt: skip
 
 
+def hold(after: timedelta, *, passed: timedelta) -> None:
+    passed_s = passed.total_seconds()
+    require_held(PROPOSAL, hold_s=2 * 86_400, now=NOW + after, passed_s=passed_s)
+
+
 @pytest.mark.parametrize(
     ("after", "may"),
     [
@@ -29,10 +34,17 @@ PROPOSAL = Proposal(
 def test_a_proposal_waits_for_its_hold_and_lapses(after: timedelta, may: bool) -> None:
     """Neither in haste nor when everybody has forgotten it."""
     if may:
-        require_held(PROPOSAL, hold_s=2 * 86_400, now=NOW + after)
+        hold(after, passed=after)
         return
     with pytest.raises(RetentionRefused):
-        require_held(PROPOSAL, hold_s=2 * 86_400, now=NOW + after)
+        hold(after, passed=after)
+
+
+def test_a_date_set_ahead_does_not_end_a_hold() -> None:
+    """What counts is what passed for certain; the message says until when, and what helps."""
+    with pytest.raises(RetentionRefused, match="waits until 2026-03-06T07:00") as caught:
+        hold(3 * DAY, passed=timedelta(hours=25))
+    assert "clock confirm" in str(caught.value.hint)
 
 
 def test_what_is_kept_by_now_does_not_go() -> None:

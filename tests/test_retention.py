@@ -9,16 +9,14 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vault.elapsed import Leap
 from vault.policy import Retention
 from vault.retention import (
     FLOOR,
-    LEAP,
     STOPPING,
-    Leap,
     Plan,
     Point,
     Stop,
-    find_leap,
     find_stops,
     plan_retention,
 )
@@ -199,31 +197,15 @@ def test_the_point_in_force_when_the_nights_began_stays_where_no_other_rule_keep
     assert [gone.cycle for gone in made.let_go] == [1, 2]
 
 
-# -- the clock
-
-
-def entries(*days: float, vouched: tuple[int, ...] = ()) -> list[tuple[int, datetime, bool]]:
-    begun = NOW - timedelta(days=400)
-    return [(n, begun + timedelta(days=day), n in vouched) for n, day in enumerate(days)]
-
-
-def test_a_leap_of_the_clock_is_found_until_somebody_vouches_for_it():
-    """Set to 2037 for a night, or a host that was off: both look the same from here."""
-    ahead = entries(0, 1, 9, 9.1)
-    now = ahead[-1][1] + timedelta(hours=1)
-    assert find_leap(ahead, now) == Leap(n=2, days=8)
-    assert find_leap(entries(0, 1, 9, 9.1, vouched=(3,)), now) is None
-    assert find_leap(entries(0, 1, 9, 9.1, vouched=(1,)), now) == Leap(n=2, days=8)
-
-
-def test_a_leap_since_the_last_entry_is_found_too():
-    steady = entries(0, 1, 2)
-    assert find_leap(steady, steady[-1][1] + LEAP) is None
-    assert find_leap(steady, steady[-1][1] + timedelta(days=4000)) == Leap(n=3, days=4000)
-
-
-def test_steps_no_longer_than_the_bound_are_no_leap():
-    assert find_leap(entries(0, 4, 8, 12, 11), NOW - timedelta(days=388)) is None
+def test_what_went_today_counts_for_the_cap_of_a_source():
+    """However often it is run; another source has its own."""
+    points = [Point(source=name, cycle=n, at=NOW - timedelta(days=400 - n))
+              for name in ("hr", "pmsi") for n in range(1, 20)]  # fmt: skip
+    rule = Retention(nightly_days=1, monthlies=0, yearlies=0, max_forget=3)
+    made = plan_retention(
+        points, {"hr": rule, "pmsi": rule}, now=NOW, zone=UTC, gone_today={"hr": 2, "pmsi": 5}
+    )
+    assert [(gone.source, gone.cycle) for gone in made.let_go] == [("hr", 1)]
 
 
 # -- stops

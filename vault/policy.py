@@ -88,7 +88,7 @@ class Retention:
     monthlies: int = 12
     yearlies: int = 5
     keep_m12_years: int = 0  # PMSI: the December archive of each of the last years
-    max_forget: int = 7  # points of one source that one run may let go
+    max_forget: int = 7  # points of one source that one day may let go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

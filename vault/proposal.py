@@ -2,11 +2,13 @@
 
 Rule 1: a proposal is what the ledger says it is: who, when, which views go, which files by one
     hash over all of them; nothing else is asked.
-Rule 2: what was proposed is what goes: a list that came out otherwise by then is another proposal.
-Rule 3: names are as declared; a login that typed both is told. Switching the second person off is
+Rule 2: the hold is counted by the clock of the boot: setting the date ahead shortens nothing.
+Rule 3: whoever looks at a proposal and sees that it is wrong withdraws it, the first person too.
+Rule 4: what was proposed is what goes: a list that came out otherwise by then is another proposal.
+Rule 5: names are as declared; a login that typed both is told. Switching the second person off is
     itself proposed by one and confirmed by another, and stands as a gap.
-Rule 4: pure: facts and now in, refusals out.
-Source: design, section 8; ``docs/decisions/0029``.
+Rule 6: pure: facts and now in, refusals out.
+Source: design, section 8; ``docs/decisions/0029``, ``0031``.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from vault.results import RepositoryFile
 
 LAPSES = timedelta(days=30)  # after the hold: what nobody carried out by then is proposed anew
 _ID_DIGITS = 12
+_CLOSING = frozenset({"removal-ended", "removal-withdrawn"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ def body_of(proposal: Proposal) -> dict[str, object]:
 def open_proposals(
     entries: Iterable[tuple[str, datetime, Mapping[str, object]]],
 ) -> dict[str, Proposal]:
-    """Give, by target, the newest proposal that was not carried out; a newer one replaces it.
+    """Give, by target, the newest proposal that still stands; a newer one replaces it.
 
     ``entries`` are kind, instant and body of the ledger's entries, in their order.
     """
@@ -85,7 +88,7 @@ def open_proposals(
         if kind == "removal-proposed":
             proposal = _read(at, body)
             found[proposal.target] = proposal
-        elif kind == "removal-ended":
+        elif kind in _CLOSING:
             target = str(body.get("target"))
             if target in found and found[target].id == body.get("id"):
                 del found[target]
@@ -135,21 +138,32 @@ def require_second(proposal: Proposal, by: str, *, one_suffices: bool) -> None:
         )
 
 
-def require_held(proposal: Proposal, *, hold_s: int, now: datetime) -> None:
+def held_until(proposal: Proposal, *, hold_s: int, now: datetime, passed_s: float) -> datetime:
+    """Give when the hold is over, if the host runs until then; ``passed_s`` passed for certain."""
+    ran_out = now + timedelta(seconds=hold_s - passed_s)
+    return max(proposal.at + timedelta(seconds=hold_s), ran_out)
+
+
+def require_held(proposal: Proposal, *, hold_s: int, now: datetime, passed_s: float) -> None:
     """Refuse before the hold is over, and long after it; RetentionRefused says which."""
-    until = proposal.at + timedelta(seconds=hold_s)
+    until = held_until(proposal, hold_s=hold_s, now=now, passed_s=passed_s)
+    day = proposal.at.isoformat(timespec="seconds")
     if now < until:
+        by_the_wall = now >= proposal.at + timedelta(seconds=hold_s)
         raise RetentionRefused(
             "the removal was proposed on {day} and waits until {until}",
-            day=proposal.at.isoformat(timespec="seconds"),
+            day=day,
             until=until.isoformat(timespec="seconds"),
-            hint="nothing was removed; hold in the retention of {target} says how long",
+            hint="nothing was removed; the host was off, or its clock was set: if it is right, "
+            "coffre clock confirm"
+            if by_the_wall
+            else "nothing was removed; hold in the retention of {target} says how long",
             target=proposal.target,
         )
-    if now > until + LAPSES:
+    if now > proposal.at + timedelta(seconds=hold_s) + LAPSES:
         raise RetentionRefused(
             "the removal was proposed on {day} and lapsed {days} days after its hold",
-            day=proposal.at.isoformat(timespec="seconds"),
+            day=day,
             days=LAPSES.days,
             hint="nothing was removed; coffre retention plan --target {target} --propose once more",
             target=proposal.target,

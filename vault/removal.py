@@ -136,10 +136,11 @@ class Remover:
             )
         drill = self.try_restore(proposal.target)
         self._announce(proposal, files, by=by, login=login, drill=drill)
+        wanted = self._wanted(proposal)
         with self.moments.at_door(proposal.target, "maintenance") as find:
             return self._open(_Run(
-                record=record, proposal=proposal, files=files, nights=nights, drill=drill,
-                medium=find(),
+                record=record, proposal=proposal, files=files, nights=nights, wanted=wanted,
+                drill=drill, medium=find(),
             ))  # fmt: skip
 
     def _losing(self, proposal: Proposal, files: Sequence[RepositoryFile]) -> tuple[int, ...]:
@@ -255,14 +256,18 @@ class Remover:
         )
         self.catalogue.record_head(run.record.name, number, run.head.sha256, confirmed=False)
 
-    def _require_kept(self, run: _Run, vault: OpenVault) -> None:
-        """See that every kept view that was held whole is whole on the medium itself."""
-        holds = self.catalogue.holds(run.record.name)
+    def _wanted(self, proposal: Proposal) -> list[RepositoryFile]:
+        """Give what every kept view that was held whole must find on the medium, by path."""
+        holds = self.catalogue.holds(proposal.target)
         wanted: dict[str, RepositoryFile] = {}
-        for night in self._kept(run.proposal):
+        for night in self._kept(proposal):
             if holds[night].complete:
                 wanted |= {file.path: file for file in self.catalogue.landing_list(night)}
-        missing = vault.missing(wanted[path] for path in sorted(wanted))
+        return [wanted[path] for path in sorted(wanted)]
+
+    def _require_kept(self, run: _Run, vault: OpenVault) -> None:
+        """See on the medium itself that every kept view is whole there."""
+        missing = vault.missing(run.wanted)
         if missing:
             raise ReadBackFailed(
                 "{count} file(s) that kept nights name are not on {target}",
@@ -279,7 +284,8 @@ class _Run:
     record: TargetRecord
     proposal: Proposal
     files: Sequence[RepositoryFile]
-    nights: tuple[int, ...]
+    nights: tuple[int, ...]  # lose a file
+    wanted: Sequence[RepositoryFile]  # that kept views name
     drill: int
     medium: Medium
     head: SignedFile | None = None

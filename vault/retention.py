@@ -8,7 +8,7 @@ Rule 1: a point is dated by the ledger, by the entry of the night that made it; 
     date, which whoever writes snapshots chooses, is never looked at.
 Rule 2: rules only ever keep. What no rule keeps may go; what one rule keeps stays.
 Rule 3: what is not known is kept: a source without a policy, a night the ledger does not date.
-Rule 4: a typing error lets go of a few points a run and never of the newest ones: cap and floor
+Rule 4: a typing error lets go of a few points a day and never of the newest ones: cap and floor
     hold whatever a policy says, and a policy that nobody has reviewed lets go of nothing.
 Rule 5: pure: points, rules and now in, a plan out.
 Source: design, section 8; ``docs/decisions/0024``.
@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
 from vault.alarm import ALARMS
+from vault.elapsed import Leap
 from vault.policy import Retention
 
 FLOOR = 7  # the newest points of a source stay, whatever its policy says
-LEAP = timedelta(days=4)  # a clock that leaps further between two entries is asked about
 
 # Why a point is kept; ``of`` is the month, the year, the number that the rule counts by.
 RULES: Mapping[str, str] = {
@@ -39,7 +39,7 @@ RULES: Mapping[str, str] = {
     "undated": "the ledger does not date its night",
     "dated-ahead": "dated ahead of now",
     "no-policy": "no policy names its source any more",
-    "held-back": "no more than {of} go in one run",
+    "held-back": "no more than {of} go in one day",
 }
 
 # Gaps under which nothing is let go of: somebody must look first.
@@ -126,8 +126,13 @@ def plan_retention(
     now: datetime,
     zone: tzinfo,
     stops: Sequence[Stop] = (),
+    gone_today: Mapping[str, int] | None = None,
 ) -> Plan:
-    """Judge every point by the rules of its source; ``zone`` says where months and years end."""
+    """Judge every point by the rules of its source; ``zone`` says where months and years end.
+
+    ``gone_today`` are the points that each source lost in the last day: they count for its cap.
+    """
+    lost = gone_today or {}
     by_source: dict[str, list[Point]] = {}
     for point in points:
         by_source.setdefault(point.source, []).append(point)
@@ -139,7 +144,8 @@ def plan_retention(
         if rule is None:
             kept += [Kept(point=one, reasons=(Why(rule="no-policy"),)) for one in ordered]
             continue
-        stay, go = _judge(ordered, rule, now=now, zone=zone)
+        cap = max(0, rule.max_forget - lost.get(source, 0))
+        stay, go = _judge(ordered, rule, now=now, zone=zone, cap=cap)
         kept += stay
         let_go += go
     let_go.sort(key=lambda point: (point.cycle, point.source))
@@ -147,7 +153,7 @@ def plan_retention(
 
 
 def _judge(
-    points: Sequence[Point], rule: Retention, *, now: datetime, zone: tzinfo
+    points: Sequence[Point], rule: Retention, *, now: datetime, zone: tzinfo, cap: int
 ) -> tuple[list[Kept], list[Point]]:
     """Part the points of one source, in the order of their cycles."""
     reasons: dict[int, list[Why]] = {}
@@ -172,14 +178,14 @@ def _judge(
     _keep_last(points, "last-proven", lambda point: point.cycle if point.proven_at else None, keep)
     _keep_last(points, "last-proven", lambda point: point.proven_at, keep)
     free = [point for point in points if point.cycle not in reasons]
-    for point in free[rule.max_forget :]:
+    for point in free[cap:]:
         keep(point, Why(rule="held-back", of=str(rule.max_forget)))
     kept = [
         Kept(point=point, reasons=tuple(dict.fromkeys(reasons[point.cycle])))
         for point in points
         if point.cycle in reasons
     ]
-    return kept, free[: rule.max_forget]
+    return kept, free[:cap]
 
 
 _Keep = Callable[[Point, Why], None]
@@ -225,37 +231,6 @@ def _keep_last(
 
 
 # -- what stops a run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leap:
-    """The clock leapt ahead between two entries of the ledger."""
-
-    n: int  # of the entry after it
-    days: int
-
-
-def find_leap(
-    entries: Iterable[tuple[int, datetime, bool]], now: datetime, *, leap: timedelta = LEAP
-) -> Leap | None:
-    """Give the first leap of the clock that nothing confirmed afterwards; None when there is none.
-
-    ``entries`` are number, wall clock, and whether a person or a cosigner's clock vouched for the
-    time there, in the order of the ledger; a vouching entry settles all before it. A host that was
-    off for so long looks the same: a person says that the clock is right.
-    """
-    found: Leap | None = None
-    before: datetime | None = None
-    newest = -1
-    for n, at, vouches in entries:
-        if vouches:
-            found = None
-        elif before is not None and at - before > leap and found is None:
-            found = Leap(n=n, days=(at - before).days)
-        before, newest = at, n
-    if found is None and before is not None and now - before > leap:
-        return Leap(n=newest + 1, days=(now - before).days)
-    return found
 
 
 def find_stops(

@@ -54,16 +54,17 @@ def confirm_clock(
     by: str,
     login: str,
     reason: str,
-    has_leapt: bool = False,
+    needs_word: bool = False,
 ) -> float:
     """Record that the clock is right and what was dated ahead is not; give by how many seconds.
 
-    UsageError when it is neither behind, nor leapt ahead while nobody had said that it may. The
-    ledger is written first: what it cannot hold is not done.
+    UsageError when it is neither behind, nor ``needs_word``: it leapt ahead, or the host was off,
+    and nobody has vouched for the clock since. The ledger is written first: what it cannot hold is
+    not done.
     """
     behind = behind_s(catalogue, ledger, clock)
-    if not (behind or has_leapt):
-        raise UsageError("the clock is not behind: there is nothing to confirm")
+    if not (behind or needs_word):
+        raise UsageError("the clock is neither behind nor ahead: there is nothing to confirm")
     now = clock.now()
     ledger.append(
         "clock-confirmed",

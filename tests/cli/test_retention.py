@@ -21,6 +21,7 @@ from tests.rigs.judge import files_of
 from tests.rigs.vaults import TREE, ScratchVault, cheap_restic, make_vault
 from tests.scenarios.conftest import copied
 from vault import retention
+from vault.airlock import Airlock, Opening
 from vault.catalogue import Catalogue
 from vault.clock import SystemClock
 from vault.errors import StoreError
@@ -66,6 +67,7 @@ def aged_once(ask) -> Iterator[ScratchVault]:
     ):
         ago = timedelta(days=DAYS_APART * (NIGHTS - 1))
         patch.setattr(SystemClock, "now", lambda _self: datetime.now(UTC) - ago)
+        patch.setattr(SystemClock, "boot_id", lambda _self: f"started-{ago.days}-days-ago")
         vault = make_vault(Path(folder) / "v", targets={"trial": "folder"})
         _short_policies(vault)
         with pytest.MonkeyPatch.context() as founding:
@@ -128,7 +130,7 @@ def test_a_plan_gives_each_point_that_stays_its_reasons_and_touches_nothing(aged
 
 
 def test_the_landing_lets_go_and_what_it_kept_and_what_media_hold_comes_back_whole(
-    aged, ask, faults, tmp_path
+    aged, ask, faults, monkeypatch, tmp_path
 ):
     """The next night carries the new index; the old view still gives the old point back."""
     gone = ask(aged, "retention", "plan").document["let_go"]
@@ -141,6 +143,8 @@ def test_the_landing_lets_go_and_what_it_kept_and_what_media_hold_comes_back_who
     assert snapshots(aged).isdisjoint({one["snapshot_id"] for one in gone})
     assert kinds(aged)[-4:].count("retention-ended") == 1
     # what is no longer in the landing is told, with who holds it
+    again = ask(aged, "retention", "plan").document
+    assert again["let_go"] == [], "what one day may let go of has gone"
     away = ask(aged, "restore", "pmsi", "--cycle", "1", "--to", str(tmp_path / "no"))
     assert away.code == 1
     assert away.document["error"]["reference"] == "nothing-to-restore"
@@ -160,8 +164,11 @@ def test_the_landing_lets_go_and_what_it_kept_and_what_media_hold_comes_back_who
     # and a second one has nothing new to carry
     again = ask(aged, "run", "--now").ok().document
     assert [target["outcome"] for target in again["targets"]] == ["nothing-new"]
-    # a timer goes on until nothing goes, and then leaves no trace
-    while ask(aged, "retention", "plan").document["let_go"]:
+    # a timer goes on day after day until nothing goes, and then leaves no trace
+    for days in range(1, NIGHTS):
+        _now_in(monkeypatch, days)
+        if not ask(aged, "retention", "plan").document["let_go"]:
+            break
         ask(aged, "retention", "apply", "--due", "--by", "schedule", "--yes").ok()
     entries = kinds(aged)
     idle = ask(aged, "retention", "apply", "--due", "--by", "schedule", "--yes").ok().document
@@ -270,6 +277,8 @@ def test_nothing_goes_by_a_clock_that_leapt_until_a_person_has_said_that_it_is_r
 
 
 def _now_in(patch: pytest.MonkeyPatch, days: float) -> None:
+    """Be that much later, on a host that was started anew: the boot clock goes on as it is."""
+    patch.setattr(SystemClock, "boot_id", lambda _self: f"started-in-{days}-days")
     patch.setattr(SystemClock, "now", lambda _self: datetime.now(UTC) + timedelta(days=days))
 
 
@@ -368,7 +377,13 @@ def test_a_target_lets_go_of_just_what_no_kept_view_names(
     number = propose(thinned, ask)
     _now_in(monkeypatch, 3 * DAYS_APART + 1.5)
     words = ("retention", "apply", number, "--by", "Mme Durand", "--yes")
-    done = ask(thinned, *words).ok().document
+    unvouched = ask(thinned, *words)
+    assert (unvouched.code, on_target(thinned)) == (7, before), "the wall clock alone says so"
+    assert "clock confirm" in unvouched.document["error"]["hint"]
+    ask(thinned, "clock", "confirm", "--by", "Mme Durand", "--reason", "it was off").ok()
+    with _no_list_read_while_open(monkeypatch) as openings:
+        done = ask(thinned, *words).ok().document
+    assert openings == [False, True], "the trial reads, the removal writes"
     assert faults(done) == []
     kept = listed(thinned, LAST - 1, LAST)
     assert on_target(thinned) == before & kept
@@ -395,6 +410,51 @@ def test_a_target_lets_go_of_just_what_no_kept_view_names(
     thinned.grow(LAST + 1)
     _finish_long_ago(thinned)
     assert ask(thinned, "run", "--now").ok().document["verdict"] == "sound"
+
+
+@contextlib.contextmanager
+def _no_list_read_while_open(patch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+    """Fail when a night's list is read while a door is open; give whether each opening writes."""
+    vault_open, landing_list = Airlock.vault_open, Catalogue.landing_list
+    openings: list[bool] = []
+    is_open = [False]
+
+    @contextlib.contextmanager
+    def opening(airlock: Airlock, wanted: Opening):
+        openings.append(wanted.writing)
+        with vault_open(airlock, wanted) as opened:
+            is_open[0] = wanted.writing
+            try:
+                yield opened
+            finally:
+                is_open[0] = False
+
+    def reading(catalogue: Catalogue, night: int):
+        assert not is_open[0], "a list is read while the medium waits"
+        return landing_list(catalogue, night)
+
+    with patch.context() as watching:
+        watching.setattr(Airlock, "vault_open", opening)
+        watching.setattr(Catalogue, "landing_list", reading)
+        yield openings
+
+
+def test_a_proposal_is_withdrawn_by_anybody_and_nothing_goes_by_it(
+    thinned, ask, faults, monkeypatch
+):
+    """Who, and why, is in the ledger; it can be proposed anew."""
+    number, before = propose(thinned, ask), on_target(thinned)
+    words = ("retention", "withdraw", number, "--by", "Mme Durand", "--reason", "the wrong medium")
+    assert ask(thinned, *words[:3], "--by", "Mme Durand", "--reason", " ").code == 2
+    document = ask(thinned, *words).ok().document
+    assert faults(document) == []
+    assert ask(thinned, *words).code == 2, "it is withdrawn once"
+    assert ask(thinned, "retention", "plan", "--target", "trial").document["proposal"] is None
+    _now_in(monkeypatch, 3 * DAYS_APART + 1.5)
+    apply = ("retention", "apply", number, "--by", "Mme Durand", "--yes")
+    assert (ask(thinned, *apply).code, on_target(thinned)) == (2, before)
+    assert kinds(thinned).count("removal-withdrawn") == 1
+    assert propose(thinned, ask) != number
 
 
 def test_a_removal_killed_after_any_file_leaves_what_is_kept_sound(thinned, monkeypatch, tmp_path):

@@ -10,14 +10,17 @@ from vault.cli.words import _
 
 def confirm_command(session: Session, *, reason: str, by: str) -> int:
     """Let nights begin again after records were dated ahead; who said so is in the ledger."""
-    from vault.retention import find_leap
+    from vault.elapsed import SET_AHEAD, find_leap, off_unvouched_s
     from vault.timekeeping import confirm_clock
     from vault.wiring.retention import read_dates
 
     wired = session.wired()
     with wired.locked(is_brief=True):
         now = wired.clock.now()
-        leap = find_leap(read_dates(wired).clock, now)
+        dates = read_dates(wired)
+        needs_word = find_leap(dates.ticks, dates.now) is not None or (
+            off_unvouched_s(dates.ticks, dates.now) > SET_AHEAD.total_seconds()
+        )
         behind = confirm_clock(
             wired.catalogue,
             wired.ledger,
@@ -25,7 +28,7 @@ def confirm_command(session: Session, *, reason: str, by: str) -> int:
             by=by,
             login=login_of_caller(),
             reason=reason,
-            has_leapt=leap is not None,
+            needs_word=needs_word,
         )
         publish(wired)
     if behind:

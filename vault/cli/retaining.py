@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from vault.cli.hooks import publish_all, tell_hooks
@@ -63,18 +63,12 @@ def propose_command(session: Session, target: str, *, by: str, reason: str) -> i
 
 def remove_command(session: Session, wanted: str, *, by: str, yes: bool) -> int:
     """Carry a proposal out, as another person than who proposed it."""
-    from vault.wiring.removal import proposals, remove
+    from vault.wiring.removal import remove
 
     with make_progress(quiet=session.is_quiet) as progress:
         wired = session.wired(progress)
         with wired.locked():
-            proposal = next((p for p in proposals(wired).values() if p.id == wanted), None)
-            if proposal is None:
-                raise UsageError(
-                    "there is no open proposal {id}",
-                    id=wanted,
-                    hint="coffre retention plan --target NAME shows the one of a target",
-                )
+            proposal = _require_proposal(wired, wanted)
             _show_proposal(session, wired, proposal)
             if not yes:
                 raise UsageError("nothing was done", hint="add --yes when that is what you want")
@@ -110,6 +104,33 @@ def remove_command(session: Session, wanted: str, *, by: str, yes: bool) -> int:
             "refused_files": len(gone.removed.refused),
             "exposure_s": gone.exposure.seconds,
         }
+    )
+
+
+def withdraw_command(session: Session, wanted: str, *, by: str, reason: str) -> int:
+    """Take a proposal back: nothing goes by it any more."""
+    from vault.wiring.removal import withdraw
+
+    wired = session.wired()
+    with wired.locked():
+        proposal = _require_proposal(wired, wanted)
+        withdraw(wired, proposal, by=by, login=login_of_caller(), reason=reason)
+        publish_all(wired)
+    line = _("Proposal {id} for {target} is withdrawn; nothing was removed.")
+    session.say(line.format(id=proposal.id, target=proposal.target))
+    return session.emit({"target": proposal.target, "proposal": proposal.id, "by": by})
+
+
+def _require_proposal(wired: Wired, wanted: str) -> Proposal:
+    from vault.wiring.removal import proposals
+
+    for proposal in proposals(wired).values():
+        if proposal.id == wanted:
+            return proposal
+    raise UsageError(
+        "there is no open proposal {id}",
+        id=wanted,
+        hint="coffre retention plan --target NAME shows the one of a target",
     )
 
 
@@ -169,14 +190,23 @@ def _show_proposal(session: Session, wired: Wired, proposal: Proposal) -> None:
 
 def proposal_members(wired: Wired, proposal: Proposal) -> dict[str, object]:
     """Give a proposal as the members of a document."""
+    from vault.proposal import held_until
+    from vault.wiring.removal import passed_since
+
     settings = wired.settings.targets.get(proposal.target)
     hold_s = settings.retention.hold if settings and settings.retention else 0
+    until = held_until(
+        proposal,
+        hold_s=hold_s,
+        now=wired.clock.now(),
+        passed_s=passed_since(wired, proposal, hold_s=hold_s),
+    )
     return {
         "id": proposal.id,
         "by": proposal.by,
         "reason": proposal.reason,
         "at": proposal.at.isoformat(),
-        "until": (proposal.at + timedelta(seconds=hold_s)).isoformat(),
+        "until": until.isoformat(),
         "nights": list(proposal.let_go),
         "files": proposal.files,
         "bytes": proposal.bytes,

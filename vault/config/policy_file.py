@@ -125,7 +125,7 @@ class RetentionFile(Model):
         default=0, description="PMSI: years whose December archive is kept"
     )
     max_forget: Annotated[StrictInt, Field(ge=1, le=1000)] = Field(
-        default=7, description="points of one source that one run may let go"
+        default=7, description="points of one source that one day may let go"
     )
 
 

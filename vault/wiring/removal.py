@@ -25,7 +25,7 @@ from vault.proposal import (
 from vault.removal import Gone, Remover
 from vault.wiring.drills import make_driller
 from vault.wiring.practice import ONE_FACT
-from vault.wiring.retention import plan_target
+from vault.wiring.retention import plan_target, read_dates
 from vault.wiring.wired import Wired
 
 REMOVAL = "removal"  # why the restore test before it was made
@@ -104,11 +104,32 @@ def remove(wired: Wired, proposal: Proposal, *, by: str, login: str) -> Gone:
             hint="coffre gaps names the mend of each; then coffre retention plan",
         )
     require_not_kept(proposal, (kept.point.cycle for kept in plan.kept))
-    require_held(proposal, hold_s=settings.retention.hold, now=wired.clock.now())
+    hold_s = settings.retention.hold
+    passed_s = passed_since(wired, proposal, hold_s=hold_s)
+    require_held(proposal, hold_s=hold_s, now=wired.clock.now(), passed_s=passed_s)
     remover = make_remover(wired)
     files = remover.files_of(proposal.kept, newest=proposal.newest, target=target)
     require_same(proposal, files)
     return remover.remove(proposal, files, by=by, login=login)
+
+
+def passed_since(wired: Wired, proposal: Proposal, *, hold_s: int) -> float:
+    """Give the seconds since a proposal that passed for certain: half of the hold with it off."""
+    dates = read_dates(wired)
+    return dates.passed_s(dates.proposed[proposal.id], off_s=hold_s / 2)
+
+
+def withdraw(wired: Wired, proposal: Proposal, *, by: str, login: str, reason: str) -> None:
+    """Take a proposal back; one person may, at any time, whoever proposed it."""
+    _require_words(by, reason)
+    wired.ledger.append(
+        "removal-withdrawn",
+        id=proposal.id,
+        target=proposal.target,
+        by=by,
+        login=login,
+        reason=reason,
+    )
 
 
 # -- the rule of two persons

@@ -6,21 +6,24 @@ Rule 2: what stops the landing stops a target too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from vault.elapsed import LEAP, Tick, find_leap, passed_s
 from vault.holding import lacking
 from vault.policy import Retention
 from vault.records import HeldExport
 from vault.results import TargetOutcome
-from vault.retention import LEAP, Plan, Point, Stop, find_leap, find_stops, plan_retention
+from vault.retention import Plan, Point, Stop, find_stops, plan_retention
 from vault.timekeeping import behind_s
 from vault.wiring.sources import SELF
 from vault.wiring.standing import judge_gaps
 from vault.wiring.wired import Wired
 
 _DECEMBER = 12
+_A_DAY_S = 20 * 3600.0  # what runs daily, at about the same hour, has its whole cap each time
 _Cell = tuple[str, str, str, str, str, str]  # source, FINESS, field, year, side, category
 _LACKING = frozenset(
     {TargetOutcome.PARTIAL, TargetOutcome.FULL, TargetOutcome.REFUSED, TargetOutcome.CORRUPT,
@@ -30,22 +33,59 @@ _LACKING = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dates:
-    """What the ledger says of time: when each night began, and each entry's clock."""
+    """What the ledger says of time: when each night began, and each entry's clocks."""
 
     nights: Mapping[int, datetime]
-    clock: tuple[tuple[int, datetime, bool], ...]  # number, wall clock, somebody vouched for it
+    ticks: Sequence[Tick]
+    now: Tick
+    proposed: Mapping[str, int]  # the entry of each proposal, by its id
+    forgotten: Sequence[tuple[int, Sequence[str]]]  # entry, and the source of each point that went
+
+    def passed_s(self, n: int, *, off_s: float) -> float:
+        """Give the seconds that passed for certain since an entry; ``vault.elapsed.passed_s``."""
+        return passed_s(self.ticks[n:], self.now, off_s=off_s)
+
+    def gone_today(self) -> Counter[str]:
+        """Count the points that each source lost in the last day."""
+        gone: Counter[str] = Counter()
+        for n, sources in reversed(self.forgotten):
+            if self.passed_s(n, off_s=_A_DAY_S) > _A_DAY_S:
+                break
+            gone.update(sources)
+        return gone
 
 
 def read_dates(wired: Wired) -> Dates:
     """Read the ledger once; LedgerError at the first entry that cannot be read."""
     nights: dict[int, datetime] = {}
-    clock: list[tuple[int, datetime, bool]] = []
+    ticks: list[Tick] = []
+    proposed: dict[str, int] = {}
+    forgotten: list[tuple[int, list[str]]] = []
     for entry in wired.ledger.entries():
         cycle = entry.body.get("cycle")
         if entry.kind == "cycle-begun" and isinstance(cycle, int):
             nights[cycle] = entry.at
-        clock.append((entry.n, entry.at, _vouches(entry.kind, entry.body, entry.at)))
-    return Dates(nights=nights, clock=tuple(clock))
+        elif entry.kind == "removal-proposed":
+            proposed[str(entry.body.get("id"))] = entry.n
+        elif entry.kind == "retention-begun":
+            forgotten.append((entry.n, list(_sources(entry.body.get("let_go")))))
+        ticks.append(
+            Tick(
+                n=entry.n,
+                at=entry.at,
+                boot=entry.boot,
+                mono=entry.mono,
+                vouches=_vouches(entry.kind, entry.body, entry.at),
+            )
+        )
+    clock = wired.clock
+    now = Tick(n=len(ticks), at=clock.now(), boot=clock.boot_id(), mono=clock.boot_s())
+    return Dates(nights=nights, ticks=ticks, now=now, proposed=proposed, forgotten=forgotten)
+
+
+def _sources(let_go: object) -> Iterator[str]:
+    for point in let_go if isinstance(let_go, list) else ():
+        yield str(point["source"])
 
 
 def _vouches(kind: str, body: Mapping[str, object], at: datetime) -> bool:
@@ -67,6 +107,7 @@ def plan_landing(wired: Wired) -> Plan:
         now=wired.clock.now(),
         zone=wired.settings.time_zone,
         stops=_stops(wired, dates),
+        gone_today=dates.gone_today(),
     )
 
 
@@ -183,7 +224,7 @@ def _stops(wired: Wired, dates: Dates) -> tuple[Stop, ...]:
         alarms=[gap.kind for gap in judge_gaps(wired)],
         last_verdict=str(last.verdict) if last else "",
         is_behind=bool(behind_s(wired.catalogue, wired.ledger, wired.clock)),
-        leap=find_leap(dates.clock, wired.clock.now()),
+        leap=find_leap(dates.ticks, dates.now),
         waiting=waiting,
         has_copy=_has_copy(wired),
     )

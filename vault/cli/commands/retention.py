@@ -68,6 +68,19 @@ def retention_apply(
     return remove_command(context.obj, proposal, by=by, yes=yes)
 
 
+@retention.command("withdraw")
+def retention_withdraw(
+    context: typer.Context,
+    proposal: Annotated[str, typer.Argument(metavar="ID", help="A target's proposal.")],
+    reason: Reason,
+    by: By,
+) -> int:
+    """Take back a proposed removal, whoever proposed it; nothing goes by it any more."""
+    from vault.cli.retaining import withdraw_command
+
+    return withdraw_command(context.obj, proposal, by=by, reason=reason)
+
+
 @retention.command("persons")
 def retention_persons(
     context: typer.Context,

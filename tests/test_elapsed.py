@@ -1,0 +1,82 @@
+"""How much time has passed for certain, whatever the wall clock was set to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vault.elapsed import LEAP, SET_AHEAD, Leap, Tick, find_leap, off_unvouched_s, passed_s
+
+BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
+DAY_S = 86_400.0
+
+
+def tick(n: int, wall: float, boot: str, ran: float, *, vouches: bool = False) -> Tick:
+    """Give the clocks of an entry: days on the wall, and days of its boot."""
+    return Tick(n=n, at=BEGUN + timedelta(days=wall), boot=boot, mono=ran * DAY_S, vouches=vouches)
+
+
+def ticks(*clocks: tuple[float, str, float], vouched: tuple[int, ...] = ()) -> list[Tick]:
+    return [tick(n, *one, vouches=n in vouched) for n, one in enumerate(clocks)]
+
+
+def leap(entries: list[Tick]) -> Leap | None:
+    return find_leap(entries[:-1], entries[-1])
+
+
+def passed(entries: list[Tick], *, off_s: float = 0.0) -> float:
+    return passed_s(entries[:-1], entries[-1], off_s=off_s) / DAY_S
+
+
+def test_a_host_that_was_off_for_long_is_asked_about_until_somebody_vouches():
+    """Set to 2037 before it was started, or four days without current: both look the same."""
+    off = ((0, "a", 1), (1, "a", 2), (9, "b", 0), (9.1, "b", 0.1), (9.2, "b", 0.2))
+    assert leap(ticks(*off)) == Leap(n=2, days=8)
+    assert leap(ticks(*off, vouched=(3,))) is None
+    assert leap(ticks(*off, vouched=(1,))) == Leap(n=2, days=8)
+    at_most = LEAP / timedelta(days=1)
+    assert leap(ticks((0, "a", 1), (at_most, "b", 0))) is None
+
+
+def test_a_clock_set_ahead_in_small_steps_has_leapt():
+    """Each step was less than any bound; the boot clock knows what they come to."""
+    steps = [(0.5 * n, "a", 0.01 * n) for n in range(8)]
+    found = leap(ticks(*steps))
+    assert found == Leap(n=3, days=1)
+    assert leap(ticks(*steps, vouched=(6,))) is None
+    assert timedelta(days=1) == SET_AHEAD
+
+
+def test_idle_days_of_a_host_that_ran_are_no_leap():
+    assert leap(ticks((0, "a", 1), (30, "a", 31))) is None
+
+
+def test_the_leap_since_the_last_entry_is_found_too():
+    assert leap(ticks((0, "a", 1), (4000, "b", 0.5))) == Leap(n=1, days=3999)
+
+
+@pytest.mark.parametrize(
+    ("clocks", "vouched", "off_days", "days"),
+    [
+        pytest.param([(0, "a", 5), (9, "a", 5.5)], (), 0, 0.5, id="the-date-was-set-ahead"),
+        pytest.param([(0, "a", 5), (7, "a", 12)], (), 0, 7, id="the-host-ran"),
+        pytest.param([(0, "a", 5), (-3, "a", 6), (9, "a", 7)], (), 0, 2, id="back-and-forth"),
+        pytest.param([(0, "a", 5), (7, "b", 1)], (), 2, 3, id="off-up-to-a-bound"),
+        pytest.param([(0, "a", 5), (7, "b", 1), (8, "b", 2)], (1,), 2, 8, id="off-and-vouched"),
+        pytest.param(
+            [(0, "a", 5), (7, "b", 1), (8, "b", 2), (20, "c", 1)], (1,), 2, 11, id="off-once-more"
+        ),
+        pytest.param([(0, "a", 5), (0, "b", 2)], (), 2, 2, id="started-with-the-date-set-back"),
+    ],
+)  # fmt: skip
+def test_only_what_the_boot_clocks_show_has_passed_for_certain(clocks, vouched, off_days, days):
+    entries = ticks(*clocks, vouched=vouched)
+    assert passed(entries, off_s=off_days * DAY_S) == pytest.approx(days)
+
+
+def test_the_time_off_since_the_last_word_is_what_a_person_may_vouch_for():
+    clocks = ((0, "a", 5), (7, "b", 1), (8, "b", 2), (12, "c", 1))
+    for vouched, days in (((), 9), ((1,), 3), ((2,), 3)):
+        entries = ticks(*clocks, vouched=vouched)
+        assert off_unvouched_s(entries[:-1], entries[-1]) / DAY_S == pytest.approx(days)
