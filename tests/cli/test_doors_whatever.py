@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rigs.judge import files_of
 from tests.rigs.vaults import ScratchVault
 from vault.doors.folder import FolderDoor
 
@@ -99,6 +100,33 @@ def test_open_door_is_told_by_every_command_that_shuts(mine, ask, spoil) -> None
     (mine.state / "secured.json").unlink()
     assert ask(mine, "doctor").code not in (0, 5)
     assert ask(mine, "run", "--now").code not in (0, 5)
+
+
+def test_a_door_that_is_not_proven_shut_ends_every_command_that_asked_it_with_5(
+    mine, ask, faults, tmp_path
+) -> None:
+    """Whatever it came to: files that came back whole, a test that went well, a wrong word."""
+    before = ask(mine, "restore", "hr", "--to", str(tmp_path / "shut"))
+    assert (before.code, before.stderr) == (0, "")
+    with held_open(mine):
+        for words in (
+            ("restore", "hr", "--to", str(tmp_path / "landing")),
+            ("restore", "hr", "--from", "trial", "--to", str(tmp_path / "trial")),
+            ("restore", "hr", "--to", str(tmp_path / "shut")),
+            ("drill", "run", "--source", "hr"),
+            ("drill", "run", "--source", "hr", "--from", "trial"),
+            ("drill", "run", "--due"),
+            ("target", "open", "trial", "--for", "5m", "--reason", "a look", "--", "true"),
+            ("retention", "apply", "--by", "Ana", "--yes"),
+        ):
+            told = ask(mine, *words)
+            assert told.code == 5, (words, told)
+            assert faults(told.document) == [], words
+            assert told.document["exit_code"] == 5, words
+            refused = told.document.get("error", {}).get("reference") == "door-unproven"
+            assert refused or "DEGRADED" in told.stderr, (words, told)
+    assert files_of(tmp_path / "landing") == files_of(tmp_path / "shut") != {}
+    assert ask(mine, "restore", "hr", "--to", str(tmp_path / "after")).code == 0
 
 
 @pytest.mark.root

@@ -34,6 +34,8 @@ class Session:
     language: str | None = None
     verbosity: int = 0
     command: str = "coffre"
+    is_overruled: bool = False  # DEGRADED took the place of what the command came to
+    _vault: Wired | None = None  # what the command put together last
 
     def settings(self) -> Settings:
         """Load the configuration, and speak its language unless another was asked for."""
@@ -76,7 +78,18 @@ class Session:
         """Put the vault together."""
         from vault.wiring.wired import Wired
 
-        return Wired(self.settings(), progress)
+        self._vault = Wired(self.settings(), progress)
+        return self._vault
+
+    def final_code(self, code: int) -> int:
+        """Give the exit code: DEGRADED whatever the command came to, while a door is unproven.
+
+        Of the doors that the command asked; one that asks none ends as it does.
+        """
+        if code == ExitCode.DEGRADED or self._vault is None or not self._vault.is_degraded:
+            return int(code)
+        self.is_overruled = True
+        return int(ExitCode.DEGRADED)
 
     # -- output
 
@@ -97,14 +110,15 @@ class Session:
 
     def document(self, members: Mapping[str, object], code: int) -> dict[str, object]:
         """Give the command's document."""
-        return {"schema": f"coffre/{self.command}/1", "exit_code": int(code), **members}
+        schema = f"coffre/{self.command}/1"
+        return {"schema": schema, "exit_code": self.final_code(code), **members}
 
     def emit(self, members: Mapping[str, object], code: int = ExitCode.SOUND) -> int:
         """Print the command's document when one is wanted; give the exit code."""
         if self.as_json:
             document = self.document(members, code)
             print(json.dumps(document, ensure_ascii=False, default=str))  # noqa: T201
-        return int(code)
+        return self.final_code(code)
 
     def fail(self, error: CoffreError) -> int:
         """Tell an error in one line and its mend in a second; give the exit code."""
@@ -115,7 +129,7 @@ class Session:
         print(f"coffre: {message_of(error)} [{error.reference}]", file=sys.stderr)  # noqa: T201
         if hint := hint_of(error):
             print(f"  → {hint}", file=sys.stderr)  # noqa: T201
-        return int(code)
+        return self.final_code(code)
 
 
 def error_members(error: CoffreError) -> dict[str, str]:

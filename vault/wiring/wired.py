@@ -271,6 +271,14 @@ class Wired:
         )
 
     @property
+    def is_degraded(self) -> bool:
+        """Whether a door that was asked in this run is not proven shut."""
+        from vault.results import VaultStatus
+
+        asked = "airlock" in self.__dict__  # nobody made it, nobody asked
+        return asked and self.airlock.status is VaultStatus.DEGRADED
+
+    @property
     def _catalogue_port(self) -> CataloguePort:
         return self.catalogue
 
