@@ -68,6 +68,11 @@ def waiting(vault: ScratchVault) -> list[dict]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
+def ledger_of(vault: ScratchVault) -> list[dict]:
+    lines = (vault.state / "ledger" / "ledger.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
 def kept_in(state: Path) -> Iterator[bytes]:
     """Give what stands in every file of the state; the database's helper files come and go."""
     for path in state.rglob("*"):
@@ -148,8 +153,7 @@ def test_the_ledger_says_how_many_notices_had_to_go(told, post, ask, monkeypatch
         told.grow(night)
         ask(told, "run", "--now").ok()
     assert len(waiting(told)) == 1
-    lines = (told.state / "ledger" / "ledger.jsonl").read_text().splitlines()
-    told_of = [entry for line in lines if (entry := json.loads(line))["kind"] == "notices-dropped"]
+    told_of = [entry for entry in ledger_of(told) if entry["kind"] == "notices-dropped"]
     assert [entry["body"] for entry in told_of] == [{"count": 1}]
 
 
@@ -195,6 +199,62 @@ def test_a_digest_counts_as_told_once_it_stands_in_the_spool(mine, post, ask, mo
     post.taken.clear()
     ask(mine, "run", "--now")
     assert post.to(SYSADMIN)
+
+
+def test_an_alarm_that_could_not_be_written_of_is_told_by_the_next_look(
+    mine, post, ask, monkeypatch
+):
+    """The disk was full when it was raised; it is kept, and told once there is room."""
+    tell(mine, post, "sysadmin", more=", digest: never")
+    ransom(mine)
+    adding = Spool.add
+
+    def full(spool: Spool, notice: Notice) -> int:
+        if notice.is_urgent:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return adding(spool, notice)
+
+    with monkeypatch.context() as tonight:
+        tonight.setattr(Spool, "add", full)
+        night = ask(mine, "run", "--now")
+    assert "No space left" in night.stderr
+    assert [one["alarm"] for one in ask(mine, "ack").document["alarms"]] == ["source-refused/hr"]
+    assert waiting(mine) == post.taken == []
+    for expected_mails in (1, 1):
+        ask(mine, "schedule", "evaluate").ok()
+        assert len(post.to(SYSADMIN)) == expected_mails, "told, and told once"
+    raised = [line for line in ledger_of(mine) if line["kind"] == "alarm-raised"]
+    assert len(raised) == 1
+
+
+def test_a_notice_to_somebody_who_is_named_no_more_is_counted_and_said(told, post, ask):
+    """A recipient was renamed while the network was down: what waited for the old name goes."""
+    spool_some(told, "one", "two", to="night-duty")
+    came = ask(told, "notify", "--lang", "fr")
+    document = one_document(came)
+    assert (document["waiting"], waiting(told)) == (0, [])
+    assert any("night-duty" in line and "2" in line for line in document["warnings"])
+    assert "ne nomme plus night-duty" in came.stderr.replace("\u00a0", " ")
+    dropped = [line["body"] for line in ledger_of(told) if line["kind"] == "notices-dropped"]
+    assert dropped == [{"count": 2}]
+
+
+def test_a_file_that_is_no_notice_is_said(told, post, ask):
+    (told.state / "notices").mkdir(exist_ok=True)
+    (told.state / "notices" / "00000001-sysadmin.json").write_text('{"subject": "half')
+    assert any("none" in line for line in one_document(ask(told, "notify"))["warnings"])
+
+
+def test_the_ledger_says_too_what_had_to_go_for_a_unit_that_failed(told, post, ask, monkeypatch):
+    """The spool is full of what is not urgent, and no network for long."""
+    monkeypatch.setattr("vault.notices.spool.MOST", 1)
+    monkeypatch.setattr("vault.cli.notifying._JUST_NOW_S", -1.0)
+    post.refuses = True
+    spool_some(told, "old", to="sysadmin")
+    ask(told, "notify", "--unit", "coffre-drills.service").ok()
+    assert [line["body"] for line in ledger_of(told) if line["kind"] == "notices-dropped"] == [
+        {"count": 1}
+    ]
 
 
 def test_a_death_between_sending_and_letting_go_sends_twice_and_never_not_at_all(

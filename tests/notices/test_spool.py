@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from vault.notices import spool as module
@@ -63,3 +65,11 @@ def test_a_file_that_is_no_notice_holds_up_no_other(spool, content):
     with open(path, "wb") as file:
         file.write(content)
     assert subjects(spool) == ["s"]
+
+
+def test_two_that_write_at_once_have_a_name_each(spool):
+    """The unit of a failed night writes beside the night that comes after it."""
+    count = 40
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: spool.add(notice(subject=str(n))), range(count)))
+    assert sorted(map(int, subjects(spool))) == list(range(count))

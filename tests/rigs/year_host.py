@@ -398,7 +398,12 @@ class VaultHost:
         night = self._verdict_of(wired, ended)
         self._count = _nights(wired)
         told, escalated = Told(), set(self._escalated(wired))
-        gaps, raised = keep_alarms(wired, lambda alarms: spool_alarms(wired, alarms))
+
+        def tell(alarms: object) -> bool:
+            spool_alarms(wired, alarms)
+            return True
+
+        gaps, raised = keep_alarms(wired, tell)
         if night is None and isinstance(ended, CoffreError) and self._count > before:
             night = str(wired.catalogue.last_cycle().verdict)  # type: ignore[union-attr]
         if night is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Told in English first, and again in the language spoken with what the system says in it.
 _TOLD = {
     "notice": "a notice could not be written: {reason}",
+    "dropped": "that notices went unsent could not be recorded: {reason}",
     "metrics": "the metrics could not be written: {reason}",
     "expected": "the signed expected-next could not be written: {reason}",
 }
@@ -33,26 +34,31 @@ _JUST_NOW_S = 900.0  # a night that ended so lately has told why its unit failed
 # -- at the end of an act
 
 
-def tell_raised(wired: Wired, raised: Sequence[Alarm]) -> None:
-    """Write at once of alarms that were just raised."""
+def tell_raised(wired: Wired, raised: Sequence[Alarm]) -> bool:
+    """Write at once of alarms that were just raised; False: it is to be written once more."""
     from vault.wiring.events import tell_alarm
     from vault.wiring.notices import spool_alarms
 
+    is_written = False
     with _warned():
         spool_alarms(wired, raised)
+        is_written = True
     for alarm in raised:
         _warn(tell_alarm(wired, alarm))
+    return is_written
 
 
 def send_what_waits(wired: Wired) -> None:
     """Send what waits in the spool."""
     if not wired.settings.notices.to:
         return
-    from vault.wiring.notices import send_waiting
+    from vault.wiring.notices import note_dropped, send_waiting
 
     with _warned():
-        for warning in send_waiting(wired.settings, wired.state, wired.secret).warnings:
+        came = send_waiting(wired.settings, wired.state, wired.secret)
+        for warning in came.warnings:
             _warn(warning)
+        note_dropped(wired, came.dropped)
 
 
 def tell_night(wired: Wired, night: Mapping[str, Any], status: Mapping[str, Any]) -> None:
@@ -123,7 +129,7 @@ def _warn(warning: str) -> None:
 def notify_command(session: Session, *, unit: str | None, is_test: bool) -> int:
     """Send what waits; with a unit, write first that it failed."""
     from vault.vault_lock import BRIEF_S
-    from vault.wiring.notices import send_waiting, spool_of, spool_test, spool_unit
+    from vault.wiring.notices import note_dropped, send_waiting, spool_of, spool_test, spool_unit
     from vault.wiring.wired import Wired
 
     wired = Wired(session.settings())  # neither catalogue nor ledger is needed
@@ -136,13 +142,16 @@ def notify_command(session: Session, *, unit: str | None, is_test: bool) -> int:
     if not settings.notices.to:
         raise UsageError("vault.yaml names nobody to be told", hint="notices: {{to: …}}?")
     now = datetime.now(UTC)
+    dropped = 0
     if unit is not None and not _has_told(settings.state, now):
-        spool_unit(settings, unit, now.isoformat())
+        dropped += spool_unit(settings, unit, now.isoformat())
     if is_test:
-        spool_test(settings, now.isoformat())
+        dropped += spool_test(settings, now.isoformat())
     try:
         with wired.state.lock(for_s=BRIEF_S):
             came = send_waiting(settings, wired.state, wired.secret)
+            with _warned("dropped"):
+                note_dropped(wired, dropped + came.dropped)
     except LockHeld:
         session.say(_("Another coffre is at work; what waits is sent when it has ended."))
         left = len(spool_of(settings).waiting())

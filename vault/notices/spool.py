@@ -6,13 +6,17 @@ Rule 1: a notice has its name only once it is whole and synced; it loses it only
     A death between the two sends it twice, never not at all.
 Rule 2: the number orders them, whatever the clock says.
 Rule 3: there are never more than so many: the oldest that are not urgent go first, and are counted.
+Rule 4: several write at once, a night and the unit of a failed one: each notice has its own name.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -56,6 +60,10 @@ class Spool:
         One about the same, to the same recipient, that still waits is enough.
         """
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        with self._alone():
+            return self._add(notice)
+
+    def _add(self, notice: Notice) -> int:
         waiting = self.waiting()
         same = (one for _name, one in waiting if one.to == notice.to)
         if notice.about and any(one.about == notice.about for one in same):
@@ -70,6 +78,23 @@ class Spool:
                      default=0) + 1  # fmt: skip
         write_json(self._path(f"{number:08}-{notice.to}.json"), asdict(notice))
         return dropped
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep all others who write here waiting."""
+        fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def unreadable(self) -> int:
+        """Count the files named as notices that are none: damaged, or of a newer version."""
+        with suppress(FileNotFoundError):
+            names = [name for name in os.listdir(self.folder) if _NAME.fullmatch(name)]
+            return sum(self._read(name) is None for name in names)
+        return 0
 
     def note_failed(self, name: str, notice: Notice) -> None:
         """Count an attempt that failed."""

@@ -1,11 +1,13 @@
 """Alarms kept, acknowledged and asked for.
 
 Rule 1: the ledger first: a word that nobody can read afterwards must not silence an alarm.
-Rule 2: who acknowledges a PMSI loss says that it is lawful: it is one no more, for that attempt.
+Rule 2: an alarm of which nothing could be written is as good as not raised: it is told again.
+Rule 3: who acknowledges a PMSI loss says that it is lawful: it is one no more, for that attempt.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,24 +25,33 @@ if TYPE_CHECKING:
     from vault.pmsi_cell import Cell
     from vault.wiring.wired import Wired
 
+UNTOLD_FACT = "alarms-untold"  # JSON: names of those whose notice could not be written
+
 
 def keep_alarms(
-    wired: Wired, tell: Callable[[Sequence[Alarm]], None] = lambda _raised: None
+    wired: Wired, tell: Callable[[Sequence[Alarm]], bool] = lambda _raised: True
 ) -> tuple[tuple[Gap, ...], tuple[Alarm, ...]]:
-    """Judge the alarms anew and keep them; give the gaps as they are told, and what was raised.
+    """Judge the alarms anew and keep them; give the gaps as they are told, and what was told of.
 
-    ``tell`` has what was raised before it is kept: a death between the two tells it twice.
+    ``tell`` has what was raised before it is kept, and says whether it could be written down: what
+    could not is told again the next time. A death between the two tells it twice.
     """
     gaps = find_all_gaps(wired)
     kept = wired.catalogue.alarms()
     judged = judge_alarms(kept, gaps, wired.clock.now())
     for alarm in judged.raised:
         wired.ledger.append("alarm-raised", **_about(alarm))
-    if judged.raised:
-        tell(judged.raised)
+    untold = set(json.loads(wired.catalogue.fact(UNTOLD_FACT) or "[]"))
+    raised = {alarm.name for alarm in judged.raised}
+    due = [
+        one for one in judged.alarms if one.name in raised or (one.is_open and one.name in untold)
+    ]
+    left = [] if not due or tell(due) else sorted(alarm.name for alarm in due)
+    if left != sorted(untold):
+        wired.catalogue.set_fact(UNTOLD_FACT, json.dumps(left))
     if list(judged.alarms) != kept:
         wired.catalogue.put_alarms(judged.alarms)
-    return tell_alarms(judged.alarms, gaps), judged.raised
+    return tell_alarms(judged.alarms, gaps), tuple(due)
 
 
 def open_alarms(wired: Wired) -> tuple[Alarm, ...]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ class Sent:
 
     sent: int
     waiting: int
+    dropped: int = 0  # to a name that vault.yaml has no more
     warnings: tuple[str, ...] = ()
 
 
@@ -131,23 +133,30 @@ def spool_escalation(wired: Wired) -> None:
     note_escalated(wired, late, now)
 
 
-def spool_unit(settings: Settings, unit: str, at: str) -> None:
-    """Write that a unit failed, to whoever answers for the vault; needs no record of ours."""
+def spool_unit(settings: Settings, unit: str, at: str) -> int:
+    """Write that a unit failed, to whoever answers for the vault; needs no record of ours.
+
+    Gives how many older notices had to go for it.
+    """
+    dropped = 0
     for name, recipient in settings.notices.to.items():
         if recipient.owner is None:
             subject, body = _writer(settings, recipient).unit(unit)
             notice = Notice(
                 to=name, subject=subject, body=body, at=at, is_urgent=True, about=f"unit {unit}"
             )
-            spool_of(settings).add(notice)
+            dropped += spool_of(settings).add(notice)
+    return dropped
 
 
-def spool_test(settings: Settings, at: str) -> None:
-    """Write a trial to each recipient."""
+def spool_test(settings: Settings, at: str) -> int:
+    """Write a trial to each recipient; give how many older notices had to go for it."""
+    dropped = 0
     for name, recipient in settings.notices.to.items():
         subject, body = _writer(settings, recipient).trial()
         notice = Notice(to=name, subject=subject, body=body, at=at, is_urgent=True, about="trial")
-        spool_of(settings).add(notice)
+        dropped += spool_of(settings).add(notice)
+    return dropped
 
 
 def _writer(settings: Settings, recipient: Recipient, *, is_all: bool = False) -> Writer:
@@ -166,8 +175,13 @@ def _add(wired: Wired, name: str, text: tuple[str, str], *, is_urgent: bool = Fa
     subject, body = text
     at = wired.clock.now().isoformat()
     notice = Notice(to=name, subject=subject, body=body, at=at, is_urgent=is_urgent)
-    if dropped := spool_of(wired.settings).add(notice):
-        wired.ledger.append("notices-dropped", count=dropped)  # nobody else will ever know
+    note_dropped(wired, spool_of(wired.settings).add(notice))
+
+
+def note_dropped(wired: Wired, count: int) -> None:
+    """Write into the ledger that notices went unsent: nobody else will ever know."""
+    if count:
+        wired.ledger.append("notices-dropped", count=count)
 
 
 # -- sending
@@ -188,17 +202,18 @@ def send_waiting(
     is_shut = record is None or record.state in _SHUT
     chosen = [found for found in waiting if is_shut or found[1].is_urgent]
     chosen.sort(key=lambda found: (found[1].attempts, not found[1].is_urgent))
-    sent, failed = 0, dict[str, str]()
+    sent, failed, strangers = 0, dict[str, str](), Counter[str]()
     last_begun_s = time.monotonic() + BRIEF_S - LONGEST_START_S - settings.notices.timeout
+    for name, notice in waiting:
+        if notice.to not in settings.notices.to:
+            spool.drop(name)
+            strangers[notice.to] += 1
     for name, notice in chosen:
-        if notice.to in failed:
+        if notice.to in failed or notice.to in strangers:
             continue
         tried = sent + len(failed)
         if tried >= most or (tried and time.monotonic() > last_begun_s):
             break
-        if notice.to not in settings.notices.to:
-            spool.drop(name)  # nobody of that name is told any more
-            continue
         why = _send(settings, notice, read)
         if why:
             failed[notice.to] = why
@@ -206,7 +221,12 @@ def send_waiting(
         else:
             spool.drop(name)
             sent += 1
-    return Sent(sent=sent, waiting=len(spool.waiting()), warnings=tuple(_warnings(failed)))
+    return Sent(
+        sent=sent,
+        waiting=len(spool.waiting()),
+        dropped=strangers.total(),
+        warnings=tuple(_warnings(failed, strangers, spool.unreadable())),
+    )
 
 
 ReadSecret = Callable[["SecretRef", str], "Secret"]
@@ -222,6 +242,12 @@ def _send(settings: Settings, notice: Notice, read: ReadSecret) -> str:
         return str(error)
 
 
-def _warnings(failed: Mapping[str, str]) -> Iterable[str]:
+def _warnings(
+    failed: Mapping[str, str], strangers: Mapping[str, int], unreadable: int
+) -> Iterable[str]:
     for name, why in failed.items():
         yield f"the notice to {name} waits: {why}"
+    for name, count in strangers.items():
+        yield f"notices that went unsent, since vault.yaml names no {name} any more: {count}"
+    if unreadable:
+        yield f"files in the spool of notices that are none, to be looked at: {unreadable}"
