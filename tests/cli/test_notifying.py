@@ -482,6 +482,27 @@ def test_a_monitoring_host_knows_by_one_signed_file_that_nights_run(mine, founde
     assert written.read_bytes() == CHECKER.read_bytes()
 
 
+def test_a_monitoring_host_knows_of_what_came_after_the_night_and_no_later_date(mine, ask):
+    """A door that a look finds open is in the signed word; when a night is due is as it was."""
+    ask(mine, "run", "--now").ok()
+    path = mine.state / "public" / "expected-next"
+
+    def members() -> dict[str, str]:
+        lines = path.read_text().split("\n\n")[0].splitlines()
+        return dict(line.split(" ", 1) for line in lines[1:])
+
+    before = members()
+    assert before["status"] == "locked"
+    with held_open(mine):
+        assert ask(mine, "schedule", "evaluate").code == 5
+        during = members()
+    assert during["status"] == "degraded"
+    for kept in ("ended", "next-before", "cycle"):
+        assert during[kept] == before[kept] != ""
+    ask(mine, "schedule", "evaluate").ok()
+    assert members()["status"] == "locked"
+
+
 def test_the_checker_verifies_as_the_auditors_does():
     """One file each, for people without our software: the same lines in both."""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from vault.cli.notifying import tell_look, tell_night, write_expected, write_metrics
+from vault.cli.notifying import tell_look, tell_night, write_metrics
 from vault.cli.reporting import publish_reports
 from vault.cli.session import Session
 from vault.cli.shown import wrapped
@@ -33,8 +33,6 @@ def publish_all(wired: Wired, night: Mapping[str, object] | None = None) -> None
 
     publish(wired)
     is_written = publish_reports(wired)
-    if night is not None:
-        write_expected(wired)
     # Everything is written, so that not even a signal changes what the act came to.
     with suppress(CoffreError, OSError):
         told = len(wired.moments.fired)

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from vault.cli.notifying import send_what_waits, tell_raised
+from vault.cli.notifying import send_what_waits, tell_raised, write_expected
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, table, wrapped
 from vault.cli.words import _, called, retell
@@ -39,7 +39,9 @@ _SEVERITIES = {"critical": "bad", "warning": "warn", "info": "dim"}
 def publish(wired: Wired) -> None:
     """Judge alarms, sign the ledger and write the public status, after every act that adds to them.
 
-    A failure is for the next look, never for the night.
+    What a monitoring host reads goes with it, so that it knows of what came after the night too;
+    until when the next one is expected hangs on the last night alone. A failure is for the next
+    look, never for the night.
     """
     from vault.wiring.alarms import keep_alarms
     from vault.wiring.heads import sign_if_sound
@@ -51,6 +53,7 @@ def publish(wired: Wired) -> None:
         if raised:
             sign_if_sound(wired)
         wired.state.publish(public_status(wired, gaps))
+        write_expected(wired)
     except (OSError, CoffreError) as error:
         line = _("the public status could not be written: {reason}")
         print(f"coffre: {line.format(reason=error)}", file=sys.stderr)  # noqa: T201

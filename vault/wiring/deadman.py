@@ -1,6 +1,7 @@
-"""The signed "expected next" of this vault: written after each night, for the publish hook.
+"""The signed "expected next" of this vault: written with the public status, for the publish hook.
 
-Rule: the next night is expected before the end of the next window of any target, and an hour;
+Rule 1: what is missing is as of now; until when is counted from the last night, whenever written.
+Rule 2: the next night is expected before the end of the next window of any target, and an hour;
     without windows, before two days and two hours have passed, as ``gaps`` has it.
 """
 
