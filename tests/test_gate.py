@@ -110,7 +110,7 @@ def test_a_month_that_loses_lines_inside_a_file_is_warned_of():
     source.offer({"a.txt": File("a", before)})
     lost = look(months={("rsa", "2026-02"): 100, ("rsa", "2026-03"): 100})
     found = source.offer({"a.txt": File("b", lost, 1500)})
-    assert "shrunk: 1 month(s) of a PMSI record lost lines" in found.reasons
+    assert "shrunk: months of a PMSI record that lost lines: 1" in found.reasons
     grown = look(months={("rsa", "2026-02"): 71, ("rsa", "2026-03"): 100})
     assert source.offer({"a.txt": File("c", grown, 1500)}).judgement == "accepted"
 
@@ -129,7 +129,7 @@ def test_files_that_come_to_look_encrypted_are_refused(was, now):
     found = source.offer(changed(many(100, look=was), first(many(100), 2), look=now))
     assert found.judgement == "refused"
     assert found.is_attack
-    assert "2 file(s) look encrypted and did not before" in found.reasons
+    assert "files that look encrypted and did not before: 2" in found.reasons
 
 
 def test_one_file_in_a_hundred_that_looks_encrypted_is_warned_of():
@@ -168,7 +168,7 @@ def test_files_that_lose_their_format_are_refused(now):
     source.offer(many(100))
     found = source.offer(changed(many(100), first(many(100), 3), look=now))
     assert found.judgement == "refused"
-    assert "3 file(s) are no more of the format they were" in found.reasons
+    assert "files no more of the format they were: 3" in found.reasons
 
 
 def test_one_export_that_broke_off_is_warned_of():
@@ -177,7 +177,7 @@ def test_one_export_that_broke_off_is_warned_of():
     source.offer(many(10))
     found = source.offer(changed(many(10), first(many(10), 1), look=BROKEN))
     assert found.judgement == "accepted with a warning"
-    assert "1 file(s) are no more of the format they were" in found.reasons
+    assert "files no more of the format they were: 1" in found.reasons
 
 
 def test_a_source_of_a_single_dump_is_refused_when_the_dump_is_broken():
@@ -316,7 +316,7 @@ def test_a_first_night_of_random_text_is_warned_of():
     """Nothing is known of it yet; a person is told."""
     found = Source().offer(many(5, look=NOISE))
     assert found.judgement == "accepted with a warning"
-    assert "5 file(s) named as text look encrypted" in found.reasons
+    assert "files named as text that look encrypted: 5" in found.reasons
     assert Source().offer(many(5, "gpg", look=NOISE)).judgement == "accepted"
 
 
@@ -347,7 +347,7 @@ def test_a_canary_that_is_touched_or_gone_is_refused():
         assert "canary" in said(found)
     found = Source(canaries=["aaa.txt"]).offer(many(50))
     assert found.judgement == "accepted with a warning"
-    assert "1 canary file(s) not there" in found.reasons
+    assert "canary files not there: 1" in found.reasons
 
 
 # -- beyond the habit

@@ -56,9 +56,9 @@ def compare_pins(pinned: Pins, seen: Pins) -> tuple[str, ...]:
     if pinned.config_sha256 != seen.config_sha256:
         reasons.append("the repository's config changed since it was pinned")
     if added := seen.keys - pinned.keys:
-        reasons.append(f"{len(added)} key file(s) that were never pinned")
+        reasons.append(f"key files that were never pinned: {len(added)}")
     if lost := pinned.keys - seen.keys:
-        reasons.append(f"{len(lost)} pinned key file(s) are gone")
+        reasons.append(f"pinned key files that are gone: {len(lost)}")
     return tuple(reasons)
 
 

@@ -82,7 +82,7 @@ class Authentication:
         self._remember_aliens(judgement)
         reasons: list[str] = []
         if count := judgement.alien_count + odd_count:
-            reasons.append(f"{count} thing(s) in the landing that no run of ours made")
+            reasons.append(f"things in the landing that no run of ours made: {count}")
             # A lawful name is a hash; any other may be that of a patient's file.
             first = [printable(alien.name) for alien in judgement.aliens[:10]]
             self.ledger.append("aliens", cycle=cycle, count=count, first=first)
@@ -91,7 +91,7 @@ class Authentication:
             reasons.append("restic would read one of them: no run of ours may build on it")
         if not judgement.is_whole:
             gone = judgement.lost_count + len(judgement.resized)
-            reasons.append(f"{gone} file(s) of the landing are gone or have another size")
+            reasons.append(f"files of the landing that are gone or have another size: {gone}")
             lost = [*judgement.lost, *judgement.resized][:10]
             self.ledger.append("landing-not-whole", cycle=cycle, count=gone, first=lost)
         return Looked(

@@ -133,7 +133,8 @@ def refuse_tampered(target: TargetRecord, marks: Marks) -> None:
     """Refuse a repository that is not as enrolment made it; Impostor."""
     if marks.gone:
         raise Impostor(
-            "{count} file(s) that enrolment wrote are gone from {target} or have another size",
+            "files that enrolment wrote and that are gone from {target} or have another size: "
+            "{count}",
             count=len(marks.gone),
             target=target.name,
             hint="who had the medium? it was tampered with outside the vault",

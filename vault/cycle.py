@@ -283,7 +283,7 @@ def _is_attacked(house: House, running: _Running) -> bool:
         return False
     running.attack = True
     running.reasons.append(
-        f"{len(suspects)} source(s) refused: an attack is suspected, no vault door opens"
+        f"an attack is suspected, no vault door opens, sources refused: {len(suspects)}"
     )
     house.ledger.append(
         "attack-suspected",

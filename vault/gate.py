@@ -110,7 +110,7 @@ def inspect_pull(evidence: Evidence, policy: Policy) -> Inspection:
 def _why_barred(pull: Pull, policy: Policy) -> Iterator[str]:
     """Say that too much of an export may not be taken at all."""
     if len(pull.refused) > policy.max_refusals:
-        yield f"{len(pull.refused)} thing(s) that may not be taken, {policy.max_refusals} allowed"
+        yield f"things that may not be taken: {len(pull.refused)}, {policy.max_refusals} allowed"
 
 
 def _why_empty(pull: Pull) -> str:
@@ -119,9 +119,9 @@ def _why_empty(pull: Pull) -> str:
     if pull.waiting:
         reasons = Counter(refusal.reason for refusal in pull.waiting)
         reason = reasons.most_common(1)[0][0]
-        return f"{len(pull.waiting)} file(s) there, none complete yet: {reason}"
+        return f"files there, none complete yet: {len(pull.waiting)} ({reason})"
     if pull.refused:
-        return f"{len(pull.refused)} thing(s) there, none a file that may be taken"
+        return f"things there, none a file that may be taken: {len(pull.refused)}"
     return "nothing there"
 
 
@@ -152,9 +152,9 @@ def _why_marked(evidence: Evidence) -> Iterator[str]:
     notes = sum(_NOTE.match(name) is not None for name in names)
     marked = sum(_MARKED.search(name) is not None for name in names)
     if notes:
-        yield f"{notes} file(s) named like a ransom note"
+        yield f"files named like a ransom note: {notes}"
     if marked:
-        yield f"{marked} file(s) with an extension that encryption leaves"
+        yield f"files with an extension that encryption leaves: {marked}"
 
 
 def _why_touched(evidence: Evidence) -> Iterator[str]:
@@ -163,9 +163,9 @@ def _why_touched(evidence: Evidence) -> Iterator[str]:
     gone = sum(path not in now for path in before)
     changed = sum(path in now and now[path] != sha256 for path, sha256 in before.items())
     if gone:
-        yield f"{gone} canary file(s) gone"
+        yield f"canary files gone: {gone}"
     if changed:
-        yield f"{changed} canary file(s) changed"
+        yield f"canary files changed: {changed}"
 
 
 def _both(evidence: Evidence) -> tuple[Sequence[ManifestEntry], Sequence[ManifestEntry]]:
@@ -180,20 +180,20 @@ def _why_damaged(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """Compare what was lost tonight, and over the remembered nights, with what may be."""
     shape, habit = evidence.shape, evidence.habit
     if shape.scrambled and _is_above(shape.scrambled, shape.base, policy.max_damaged_percent):
-        yield f"{shape.scrambled} file(s) look encrypted and did not before"
+        yield f"files that look encrypted and did not before: {shape.scrambled}"
     if shape.spoilt and _is_much_spoilt(shape.spoilt, shape.base, policy.max_damaged_percent):
-        yield f"{shape.spoilt} file(s) are no more of the format they were"
+        yield f"files no more of the format they were: {shape.spoilt}"
     if not (shape.scrambled or shape.spoilt):
         return  # nothing was lost tonight: what stands was accepted
     nights = habit.nights + 1
     scrambled = habit.scrambled + shape.scrambled
     if habit.scrambled and _is_above(scrambled, shape.base, policy.max_damaged_percent):
-        yield f"{scrambled} file(s) have come to look encrypted over {nights} nights"
+        yield f"files that have come to look encrypted over {nights} nights: {scrambled}"
     damaged = scrambled + habit.spoilt + shape.spoilt
     if habit.scrambled + habit.spoilt and _is_much_spoilt(
         damaged, shape.base, policy.max_damaged_percent
     ):
-        yield f"{damaged} file(s) have lost what they were over {nights} nights"
+        yield f"files that have lost what they were over {nights} nights: {damaged}"
 
 
 def _is_above(count: int, whole: int, percent: int) -> bool:
@@ -244,31 +244,31 @@ def _warnings(evidence: Evidence, policy: Policy) -> Iterator[str]:
     yield from _why_doubtful(evidence, policy)
     empty = sum(not entry.size_bytes for entry in pull.entries)
     if empty:
-        yield f"{empty} file(s) without content"
+        yield f"files without content: {empty}"
     if shape.odd:
-        yield f"{shape.odd} file(s) named as text look encrypted"
+        yield f"files named as text that look encrypted: {shape.odd}"
     if pull.refused:
-        yield f"{len(pull.refused)} thing(s) not taken: links, sockets or unlawful names"
+        yield f"links, sockets or unlawful names, not taken: {len(pull.refused)}"
     if pull.waiting:
-        yield f"{len(pull.waiting)} file(s) not complete yet"
+        yield f"files not complete yet: {len(pull.waiting)}"
     missing = len(set(evidence.canaries)) - sum(
         entry.path in evidence.canaries for entry in pull.entries
     )
     if missing:
-        yield f"{missing} canary file(s) not there"
+        yield f"canary files not there: {missing}"
 
 
 def _why_doubtful(evidence: Evidence, policy: Policy) -> Iterator[str]:
     """Say what was lost, when it is not enough to refuse."""
     shape = evidence.shape
     if shape.scrambled and not _is_above(shape.scrambled, shape.base, policy.max_damaged_percent):
-        yield f"{shape.scrambled} file(s) look encrypted and did not before"
+        yield f"files that look encrypted and did not before: {shape.scrambled}"
     if shape.spoilt and not _is_much_spoilt(shape.spoilt, shape.base, policy.max_damaged_percent):
-        yield f"{shape.spoilt} file(s) are no more of the format they were"
+        yield f"files no more of the format they were: {shape.spoilt}"
     last = evidence.habit.last
     more = shape.malformed - (last.malformed if last and last.tables == shape.tables else 0)
     if more > 0:
-        yield f"{more} more malformed file(s) than at the last export"
+        yield f"malformed files, more than at the last export by: {more}"
 
 
 def _why_shrunk(evidence: Evidence, policy: Policy) -> Iterator[str]:
@@ -277,7 +277,7 @@ def _why_shrunk(evidence: Evidence, policy: Policy) -> Iterator[str]:
         if _is_above(before - now, before, policy.max_shrink_percent):
             yield f"shrunk: {now} {unit}, {before} at the last export"
     if evidence.shape.shrunk_months:
-        yield f"shrunk: {evidence.shape.shrunk_months} month(s) of a PMSI record lost lines"
+        yield f"shrunk: months of a PMSI record that lost lines: {evidence.shape.shrunk_months}"
 
 
 def _sizes(evidence: Evidence) -> Iterator[tuple[int, int, str]]:

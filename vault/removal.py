@@ -270,7 +270,7 @@ class Remover:
         missing = vault.missing(run.wanted)
         if missing:
             raise ReadBackFailed(
-                "{count} file(s) that kept nights name are not on {target}",
+                "files that kept nights name and that are not on {target}: {count}",
                 count=len(missing),
                 target=run.record.name,
                 hint="is the medium failing, or was it tampered with? coffre drill run --from it",

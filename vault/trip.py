@@ -121,12 +121,12 @@ class Trip:
             return TargetOutcome.ADMITTED, (str(self.error),)
         if report.left_files:
             return TargetOutcome.PARTIAL, (
-                f"the window ends: {report.left_files} file(s) are left for the next one",
+                f"the window ends, files left for the next one: {report.left_files}",
             )
         gone = 0 if self.new is None else report.wanted_files - len(self.new)
         if gone > 0:
             return TargetOutcome.ADMITTED, (
-                f"{gone} file(s) that crossed before were gone from the medium: carried again",
+                f"files gone from the medium that had crossed before, carried again: {gone}",
             )
         return TargetOutcome.ADMITTED, ()
 

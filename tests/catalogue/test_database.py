@@ -128,7 +128,7 @@ def test_points_of_an_older_catalogue_are_clean_when_their_night_said_so(tmp_pat
         older.setattr(database, "REVISIONS", REVISIONS[: REVISIONS.index("0007")])
         Catalogue.create(str(path)).close()
     with contextlib.closing(sqlite3.connect(path)) as raw:
-        for n, reasons in enumerate(("[]", '["1 file(s) without content"]', None), start=1):
+        for n, reasons in enumerate(("[]", '["files without content: 1"]', None), start=1):
             raw.execute(
                 f"INSERT INTO cycle (number, started_at, forced, step) VALUES ({n}, '', 0, 0)"
             )

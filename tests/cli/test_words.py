@@ -163,8 +163,8 @@ def test_an_error_is_told_in_french_with_its_values(french):
 
 def test_a_finished_reason_is_told_again_from_its_template(french):
     """Results carry English sentences; French finds the template they were made from."""
-    told = words.retell("3 file(s) not complete yet")
-    assert told == "3 fichier(s) pas encore complet(s)"
+    told = words.retell("files not complete yet: 3")
+    assert told == "fichiers pas encore complets\u00a0: 3"
     assert words.retell("data/ab: content does not match its name").startswith(
         "data/ab: le contenu"
     )
@@ -178,7 +178,7 @@ def test_a_finished_reason_is_told_again_from_its_template(french):
 
 def test_english_is_left_as_it_is():
     """The source language has no catalogue."""
-    assert words.retell("3 file(s) not complete yet") == "3 file(s) not complete yet"
+    assert words.retell("files not complete yet: 3") == "files not complete yet: 3"
 
 
 def test_numbers_and_dates_are_those_of_the_language(french):

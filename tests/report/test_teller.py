@@ -15,7 +15,7 @@ from vault.report.teller import Teller
             {"reasons": "x"},
             "un export avait été REFUSÉ ; aucun ne l’est plus",
         ),
-        ("{reasons}", {"reasons": "3 file(s) not complete yet"}, "3 fichier(s) pas encore complet"),
+        ("{reasons}", {"reasons": "files not complete yet: 3"}, "fichiers pas encore complet"),
         (
             "when it was last due, the export was judged “{verdict}”",
             {"verdict": "missing"},

@@ -135,7 +135,7 @@ def test_links_and_sockets_are_listed_and_never_followed(on_disk: OnDisk, tmp_pa
     os.mkfifo(vault.exports("hr") / "pipe")
     night = vault.run().ok().document
     reasons = " ".join(next(s for s in night["sources"] if s["name"] == "hr")["reasons"])
-    assert "2 thing(s) not taken: links, sockets" in reasons
+    assert "links, sockets or unlawful names, not taken: 2" in reasons
     assert "pipe" not in reasons  # a journal is read by others: it counts, it does not name
     to = tmp_path / "back"
     vault.coffre("restore", "hr", "--to", str(to)).ok()

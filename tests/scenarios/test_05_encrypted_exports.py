@@ -58,7 +58,7 @@ def test_an_encrypted_export_is_kept_out_until_a_person_accepts_that_one(held: S
     night = held.run().ok(3).document
     refused = source_of(night, "pmsi")
     assert refused["verdict"] == "refused"
-    assert "40 file(s) look encrypted and did not before" in refused["reasons"]
+    assert "files that look encrypted and did not before: 40" in refused["reasons"]
     assert source_of(night, "hr")["verdict"] == "unchanged"  # the others go on
     assert _files(held) == (landing, target)
     assert "source-refused" in gap_kinds(held)

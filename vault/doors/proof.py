@@ -3,7 +3,8 @@
 Rule 1: shut means three answers: the device opens exclusively, nothing is stacked on it, and no
     mount namespace names it.
 Rule 2: an error while asking is UNKNOWN, and UNKNOWN counts as open.
-Rule 3: when it is not shut the evidence names processes by number, never files.
+Rule 3: when it is not shut the evidence names processes by number, never files; of folders only
+    the one where the host itself has it mounted, which somebody must unmount.
 Rule 4: asking depends on no record and changes nothing.
 Source: open(2) O_EXCL on block devices, proc_pid_mountinfo(5).
 """
@@ -12,15 +13,19 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shlex
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 
 from vault.mount_tables import processes, read_table
+from vault.names import printable
 from vault.results import Disconnection, DoorProof, ShutReport
 
 _GONE = {errno.ENOENT, errno.ENXIO, errno.ENODEV}
 _MOST_NAMED = 8
+_ESCAPED = re.compile(rb"\\([0-7]{3})")  # a space, a tab, a newline or a backslash in mountinfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,15 +183,24 @@ def names_place(mounts: list[Mount], place: Place) -> list[Mount]:
 
 
 def _who_holds(place: Place) -> list[str]:
-    """Name the processes that may keep the medium open, as far as /proc tells."""
+    """Say what may keep the medium open, as far as /proc tells.
+
+    A mount of the host itself is told once, by its folder: every process of the host has it. One of
+    another namespace is told by a process that lives there.
+    """
     try:
         mounts, _ = read_mounts()
-        namespaces = {_namespace(mount.pid) for mount in names_place(mounts, place)} - {""}
+        named = names_place(mounts, place)
+        host = _namespace(os.getpid())
+        folders = {one.mount_point for one in named if _namespace(one.pid) == host}
+        clauses = [_why_busy(_told(folder)) for folder in sorted(folders)]
+        elsewhere = {_namespace(mount.pid) for mount in named} - {"", host}
         known = {mount.mount_id for mount in mounts}
         live = {_namespace(pid) for pid in processes()}
-        clauses = []
         for pid in processes():
-            if _namespace(pid) in namespaces:
+            namespace = _namespace(pid)
+            if namespace in elsewhere:
+                elsewhere.remove(namespace)
                 clauses.append(f"process {pid} has it mounted")
             elif why := _holds_open(pid, place, known, live):
                 clauses.append(f"process {pid} {why}")
@@ -194,6 +208,19 @@ def _who_holds(place: Place) -> list[str]:
         return ["who holds it could not be asked"]
     more = len(clauses) - _MOST_NAMED
     return clauses[:_MOST_NAMED] + ([f"and {more} more"] if more > 0 else [])
+
+
+def _why_busy(folder: str) -> str:
+    return f"this host has it mounted: umount {folder}"
+
+
+def _told(mount_point: bytes) -> str:
+    """Give a folder of a mount table as it may be typed."""
+    return shlex.quote(printable(_ESCAPED.sub(_byte, mount_point)))
+
+
+def _byte(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8)])
 
 
 def _namespace(pid: int) -> str:

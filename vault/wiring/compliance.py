@@ -76,7 +76,7 @@ def _of_copies(wired: Wired, gaps: Sequence[Gap]) -> Iterator[tuple[str, Fact]]:
         "targets-pinned",
         Fact(
             holds=bool(targets),
-            template="{count} target(s), each pinned by its identity and that of its repository",
+            template="targets, each pinned by its identity and that of its repository: {count}",
             values={"count": len(targets)},
             at=enrolled,
         ),
@@ -281,7 +281,7 @@ def _of_newest_tests(wired: Wired) -> Iterator[tuple[str, Fact]]:
         "restored-in-time",
         Fact(
             holds=bool(tests) and not late,
-            template="{late} source(s) took longer to restore than their objective",
+            template="sources that took longer to restore than their objective: {late}",
             values={"late": late},
             at=newest,
         ),
