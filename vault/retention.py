@@ -38,6 +38,7 @@ RULES: Mapping[str, str] = {
     "last-clean": "the last that inspection took without a warning",
     "undated": "the ledger does not date its night",
     "dated-ahead": "dated ahead of now",
+    "no-retention": "its target has no retention",
     "no-policy": "no policy names its source any more",
     "held-back": "no more than {of} go in one day",
 }

@@ -129,6 +129,17 @@ def test_a_door_that_is_not_proven_shut_ends_every_command_that_asked_it_with_5(
     assert ask(mine, "restore", "hr", "--to", str(tmp_path / "after")).code == 0
 
 
+def test_status_is_locked_again_once_every_door_was_closed_by_hand(mine, ask) -> None:
+    """Whoever pulled the cable and typed it need not wait for the next night to believe it."""
+    with held_open(mine):
+        assert ask(mine, "doctor").code == 5
+        assert ask(mine, "status").code == 5
+        assert ask(mine, "target", "close").code == 5
+        assert ask(mine, "status").code == 5
+    ask(mine, "target", "close").ok()
+    assert ask(mine, "status").ok().document["status"] == "locked"
+
+
 @pytest.mark.root
 def test_open_door_is_told_where_the_state_takes_no_file(mine, ask) -> None:
     """A failing disk of the host is remounted read-only; what is open beside it stays open."""

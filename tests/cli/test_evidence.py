@@ -257,6 +257,16 @@ def test_words_that_make_no_sense_end_with_2(mine, ask, faults, tmp_path, words)
     assert faults(told.document) == []
 
 
+def test_a_key_that_stands_in_the_way_is_named_and_stays(mine, ask, tmp_path):
+    place = tmp_path / "rssi.key"
+    ask(mine, "evidence", "keygen", "rssi", "--to", str(place)).ok()
+    before = place.read_bytes()
+    again = ask(mine, "evidence", "keygen", "rssi", "--to", str(place))
+    assert again.code != 0
+    assert str(place) in again.document["error"]["message"]
+    assert place.read_bytes() == before
+
+
 def test_the_ledger_of_whole_nights_holds_no_record_and_no_name_of_an_export(mine, ask, tmp_path):
     """Sound, refused, incomplete and restored: no marker of a name or content is in any line."""
     person, number = "MARTIN-DURAND", "1850799123456"

@@ -100,6 +100,14 @@ def test_a_part_of_the_calendar_can_be_asked_for(ask, reader):
     assert ask(reader, "pmsi", "--finess", "990000028").document["cells"] == []
 
 
+def test_a_field_that_is_none_is_refused_and_the_fields_are_named(ask, reader):
+    """An empty calendar would read as if nothing were missing."""
+    told = ask(reader, "pmsi", "--field", "ssr")
+    assert told.code == 2
+    assert "SMR" in told.document["error"]["hint"]
+    assert ask(reader, "pmsi", "--field", "smr").code == 0
+
+
 def test_the_document_is_the_contracts(ask, reader, faults):
     """Every member that the contract names, and no word that its schema does not know."""
     document = ask(reader, "pmsi").document

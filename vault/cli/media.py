@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vault.cli.hooks import tell_hooks
@@ -59,7 +60,10 @@ def enrol_command(
         wired.add_door(name, medium)
         enrolment = wired.ceremony.enrol(name, medium=medium, door=door_text(wired.settings, name))
         publish(wired)
-    session.say(_("{name} is enrolled; its door is shut and proven.").format(name=name))
+    line = _("{name} is enrolled; its door is shut and proven.")
+    if settings.door.folder is not None:  # never said of what cannot be proven
+        line = _("{name} is enrolled; a folder has no door that could be shut.")
+    session.say(line.format(name=name))
     return session.emit(
         {
             "target": name,
@@ -303,9 +307,28 @@ def close_command(session: Session, name: str | None) -> int:
         for clause in report.evidence:
             session.whisper(f"  {retell(clause)}")
     if all_shut:
+        _settle(session)
         return session.emit({"targets": members})
     code = ExitCode.DEGRADED if holder is None else ExitCode.FAILED
     return session.emit({"targets": members}, code)
+
+
+def _settle(session: Session) -> None:
+    """Let the status say what was just proven, where it was degraded or a run died open.
+
+    What keeps it from that is for the next look: the doors were asked.
+    """
+    from vault.state import State
+
+    with suppress(CoffreError, OSError):
+        wired = session.wired()
+        record = wired.state.load()
+        is_settled = record is None or record.state in (State.LOCKED, State.SECURED)
+        if is_settled or wired.state.lock().holder() is not None:
+            return
+        with wired.locked(is_brief=True):
+            wired.airlock.recover()
+            publish(wired)
 
 
 def _doors_to_close(session: Session) -> Mapping[str, VaultDoor]:

@@ -42,6 +42,7 @@ def pmsi_command(
     """Show the calendar, or the part of it that is asked for."""
     status, document = _read(session)
     code = STATUS_CODES.get(status, ExitCode.SOUND)
+    _require_field(field, document["cells"])
 
     def asked_for(cells: Sequence[_Cell]) -> list[_Cell]:
         return [
@@ -78,6 +79,20 @@ def pmsi_command(
     session.say()
     session.say(wrapped(_legend(teller)))
     return int(code)
+
+
+def _require_field(field: str | None, cells: Sequence[_Cell]) -> None:
+    """Refuse a field that is none: an empty calendar would read as if nothing were missing."""
+    from vault.timetable import FIELDS
+
+    known = [*FIELDS, *sorted({cell["field"] for cell in cells} - set(FIELDS))]
+    if field is not None and field.upper() not in known:
+        raise UsageError(
+            "{field} is no field of the PMSI here",
+            field=field,
+            hint="there is: {known}",
+            known=", ".join(known),
+        )
 
 
 def _read(session: Session) -> tuple[str, dict[str, Any]]:

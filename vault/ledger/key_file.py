@@ -32,7 +32,11 @@ def write_key_file(path: str | bytes, content: bytes) -> None:
             os.unlink(part)
         _sync_folder(folder)
     except FileExistsError:
-        raise SecretError("a key is there already and is never overwritten") from None
+        raise SecretError(
+            "{file} is there already, and a key is never overwritten",
+            file=os.fsdecode(final),
+            hint="another name for this one? or is that the key that was wanted?",
+        ) from None
     except OSError as error:
         raise SecretError("the key cannot be written: {reason}", reason=error.strerror) from error
 

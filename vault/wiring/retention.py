@@ -16,7 +16,7 @@ from vault.holding import lacking
 from vault.policy import Retention
 from vault.records import HeldExport
 from vault.results import TargetOutcome
-from vault.retention import Plan, Point, Stop, find_stops, plan_retention
+from vault.retention import Kept, Plan, Point, Stop, Why, find_stops, plan_retention
 from vault.timekeeping import behind_s
 from vault.wiring.sources import SELF
 from vault.wiring.standing import judge_gaps
@@ -114,16 +114,20 @@ def plan_landing(wired: Wired) -> Plan:
 def plan_target(wired: Wired, name: str) -> Plan:
     """Judge every view of a target: one point a night that it holds, whole or in part."""
     dates = read_dates(wired)
-    rule = wired.settings.targets[name].retention
     stops = list(_stops(wired, dates))
+    rule = wired.settings.targets[name].retention
+    points = [
+        Point(source=name, cycle=night, at=dates.nights.get(night))
+        for night in sorted(wired.catalogue.holds(name))
+    ]
     if rule is None:
+        why = (Why(rule="no-retention"),)
         stops.append(Stop(kind="no-retention", values={"of": name}))
+        kept = tuple(Kept(point=point, reasons=why) for point in points)
+        return Plan(kept=kept, let_go=(), stops=tuple(stops))
     return plan_retention(
-        [
-            Point(source=name, cycle=night, at=dates.nights.get(night))
-            for night in wired.catalogue.holds(name)
-        ],
-        {name: rule.to_retention()} if rule else {},
+        points,
+        {name: rule.to_retention()},
         now=wired.clock.now(),
         zone=wired.settings.time_zone,
         stops=stops,
