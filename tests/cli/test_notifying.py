@@ -218,13 +218,13 @@ def test_an_alarm_that_could_not_be_written_of_is_told_by_the_next_look(
         tonight.setattr(Spool, "add", full)
         night = ask(mine, "run", "--now")
     assert "No space left" in night.stderr
-    assert [one["alarm"] for one in ask(mine, "ack").document["alarms"]] == ["source-refused/hr"]
+    assert "source-refused/hr" in [one["alarm"] for one in ask(mine, "ack").document["alarms"]]
     assert waiting(mine) == post.taken == []
     for expected_mails in (1, 1):
         ask(mine, "schedule", "evaluate").ok()
         assert len(post.to(SYSADMIN)) == expected_mails, "told, and told once"
-    raised = [line for line in ledger_of(mine) if line["kind"] == "alarm-raised"]
-    assert len(raised) == 1
+    raised = [e["body"]["alarm"] for e in ledger_of(mine) if e["kind"] == "alarm-raised"]
+    assert raised.count("source-refused/hr") == 1
 
 
 def test_a_notice_to_somebody_who_is_named_no_more_is_counted_and_said(told, post, ask):
