@@ -51,7 +51,7 @@ def test_a_night_is_called_what_it_was_judged_and_never_safe(vault, ask):
     for fact in facts:
         fact["values"] |= {"verdict": "sound"} if "verdict" in fact["values"] else {}
     page = render_overview(document, "auditor", "fr")
-    assert "jugée « bonne »" in page.replace("\u202f", " ").replace("\xa0", " ")
+    assert "jugée « sans défaut »" in page.replace("\u202f", " ").replace("\xa0", " ")
 
 
 def test_a_report_of_its_own_goes_into_a_new_file_and_never_over_one(vault, ask, tmp_path):
