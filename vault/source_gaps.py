@@ -96,7 +96,8 @@ def _of_export(source: SourceFacts) -> Iterator[Gap]:
             since=source.last_verdict_at,
             template="when it was last due, the export was judged “{verdict}”",
             values={"verdict": source.last_verdict},
-            mend="does its export run? coffre run --now --source {source} tries again",
+            mend="does its export run, and can it be reached? coffre run --now --source {source} "
+            "tries again, and says why not",
         )
 
 

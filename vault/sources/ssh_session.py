@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -174,7 +175,8 @@ class SshSession:
             "the host of {source} shows another key than the one that was confirmed: {shown}",
             hint="stop here: somebody may stand between us and {source}. Only when its "
             "administrator confirms a new key by another way: take the old line out of "
-            "the known-hosts file, then coffre source trust {source}?",
+            "{file}, then coffre source trust {source}?",
+            file=os.fsdecode(self._account.known_hosts),
             source=self._source,
             shown=shown,
         )
