@@ -60,7 +60,9 @@ class Retelling:
             parts = text.split("; ")
             told = [*map(self.retell, parts)]
             return listed(told, self._language) if told != parts else text
-        return f"{self.retell(before)}: {self.retell(after)}" if colon else text
+        if not colon:
+            return text
+        return coloned(self.retell(before), self.retell(after), self._language)
 
     @cached_property
     def _templates(self) -> list[tuple[str, tuple[str, ...], str]]:
@@ -86,6 +88,11 @@ class Retelling:
 def listed(parts: Iterable[str], language: str) -> str:
     """Join what may hold commas itself: a; b; c."""
     return ("\u00a0; " if language == "fr" else "; ").join(parts)
+
+
+def coloned(before: str, after: str, language: str) -> str:
+    """Put a colon between what is named and what is said of it."""
+    return f"{before}\u00a0: {after}" if language == "fr" else f"{before}: {after}"
 
 
 def _holds(text: str, literals: tuple[str, ...]) -> bool:

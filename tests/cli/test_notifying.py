@@ -354,6 +354,14 @@ def test_a_unit_that_failed_is_told_unless_its_night_has_told_more(told, post, a
     assert (mail["To"], "coffre-run.service failed" in mail["Subject"]) == (SYSADMIN, True)
 
 
+def test_a_unit_that_failed_where_nobody_is_named_is_no_second_failure(mine, ask, faults):
+    """The units call it; only whoever tries it out wants to know that it reaches nobody."""
+    done = ask(mine, "notify", "--unit", "coffre-run.service").ok().document
+    assert faults(done) == []
+    assert (done["sent"], done["waiting"]) == (0, 0)
+    assert ask(mine, "notify", "--test").code == 2
+
+
 def test_a_trial_says_whom_it_does_not_reach(mine, post, ask, faults):
     """The code is for whoever sets it up."""
     told = tell(mine, post, "sysadmin", "dim")

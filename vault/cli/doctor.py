@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vault.cli.session import Session, is_root
 from vault.cli.shown import colour, size, wrapped
 from vault.cli.whatever import may_ask, shut_listed, shutting_whatever
-from vault.cli.words import _, called, hint_of, message_of, retell
+from vault.cli.words import _, about, called, hint_of, message_of, retell
 from vault.errors import CatalogueError, CoffreError, ExitCode, LedgerError, LockHeld
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _doctor(session: Session, wired: Wired) -> int:
         mark = colour("✓", "good") if finding.good else colour("✗", "bad")
         if finding.is_lock and not finding.good:
             mark = colour("–", "warn")
-        line = _("{what}: {text}").format(what=_label(finding.name), text=finding.says)
+        line = about(_label(finding.name), finding.says)
         session.say(wrapped(f"{mark} {line}", indent=4))
         if finding.mend and not finding.good:
             session.say(wrapped(f"    → {finding.mend}", indent=6))

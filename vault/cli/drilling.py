@@ -19,7 +19,7 @@ from vault.cli.media import login_of_caller
 from vault.cli.progress import make_progress
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, number, seconds, table, wrapped
-from vault.cli.words import _, called, plural, retell
+from vault.cli.words import _, about, called, plural, retell
 from vault.errors import ExitCode, UsageError
 from vault.names import printable, to_json
 from vault.policy import Level
@@ -147,7 +147,7 @@ def _tell(session: Session, wired: Wired, drilled: Drilled) -> int:
     for line in lines_of(record, wired.settings.time_zone):
         session.say(wrapped(line, indent=4))
     for item in drilled.mismatches[:_SHOWN]:
-        session.say(colour(f"  ≠ {printable(item.name)}: {retell(item.reason)}", "bad"))
+        session.say(colour(f"  ≠ {about(printable(item.name), retell(item.reason))}", "bad"))
     return int(code)
 
 
@@ -229,7 +229,7 @@ def lines_of(record: DrillRecord, zone: ZoneInfo) -> list[str]:
         )
     for check in record.checks:
         what = f"{check.level} {called(str(check.outcome))}"
-        told = _("{what}: {text}").format(what=what, text=told_check(check))
+        told = about(what, told_check(check))
         lines.append("  " + colour(told, _COLOURS[str(check.outcome)]))
     if record.of_files:
         lines.append(_bound_line(record))

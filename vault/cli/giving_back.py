@@ -13,7 +13,7 @@ from vault.cli.progress import make_progress
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, size, table, wrapped
 from vault.cli.standing import publish
-from vault.cli.words import _, called, plural, retell
+from vault.cli.words import _, about, called, plural, retell
 from vault.errors import DestinationNotEmpty, ExitCode, UsageError
 from vault.names import printable, to_json
 
@@ -181,7 +181,7 @@ def _show(session: Session, wired: Wired, restored: Restored) -> int:
     if not restored.mismatches:
         session.say(colour(_("Every byte equals the manifest taken at the source."), "good"))
     for item in restored.mismatches[:_SHOWN]:
-        session.say(colour(f"  ≠ {printable(item.name)}: {retell(item.reason)}", "bad"))
+        session.say(colour(f"  ≠ {about(printable(item.name), retell(item.reason))}", "bad"))
     return int(code)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from vault.cli.progress import make_progress
 from vault.cli.session import Session
 from vault.cli.shown import colour, size, table, wrapped
-from vault.cli.words import _, plural
+from vault.cli.words import _, about, plural
 from vault.descriptors import open_file, open_root
 from vault.errors import ExitCode, UsageError
 from vault.finding import OPAQUE, Finding, Remark, Soundness
@@ -240,7 +240,7 @@ def _remark_lines(session: Session, look: _Look) -> Iterator[str]:
         for remark in one.finding.remarks:
             if remark.soundness is not Soundness.SOUND or shows_notes:
                 mark = colour("≠" if remark.soundness is Soundness.MALFORMED else "·", "strong")
-                yield f"{mark} {printable(one.path)}: {_said(remark)}"
+                yield f"{mark} {about(printable(one.path), _said(remark))}"
 
 
 def _other_lines(look: _Look, unanswered: list[Looked]) -> Iterator[str]:

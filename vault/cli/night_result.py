@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vault.cli.hooks import hook_lines, hook_members
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, size, table, wrapped
-from vault.cli.words import _, called, plural, retell
+from vault.cli.words import _, about, called, plural, retell
 from vault.results import CycleResult, SourceResult, TargetResult
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def show_result(session: Session, wired: Wired, result: CycleResult) -> int:
     zone = wired.settings.site.time_zone
     head = _("Night {cycle}, {at}").format(cycle=result.cycle, at=moment(result.started_at, zone))
     session.say()
-    session.say(_about(colour(head, "strong"), _word(str(result.verdict))))
+    session.say(about(colour(head, "strong"), _word(str(result.verdict))))
     session.say()
     session.say(_source_table(result.sources))
     session.say()
@@ -151,14 +151,12 @@ def _target_table(targets: Sequence[TargetResult]) -> str:
 
 def _show_reasons(session: Session, result: CycleResult) -> None:
     lines = [
-        _about(source.name, retell(reason))
-        for source in result.sources
-        for reason in source.reasons
+        about(source.name, retell(reason)) for source in result.sources for reason in source.reasons
     ]
     for target in result.targets:
-        lines += [_about(target.name, retell(reason)) for reason in target.reasons]
+        lines += [about(target.name, retell(reason)) for reason in target.reasons]
         if target.left_bytes:
-            lines.append(_about(target.name, _left(target)))
+            lines.append(about(target.name, _left(target)))
     lines += [retell(reason) for reason in (*result.reasons, *result.warnings)]
     lines += hook_lines(result.hooks)
     if lines:
@@ -168,16 +166,12 @@ def _show_reasons(session: Session, result: CycleResult) -> None:
             session.say(wrapped(f"  ! {line}", indent=4))
 
 
-def _about(name: str, text: str) -> str:
-    return _("{what}: {text}").format(what=name, text=text)
-
-
 def _show_evidence(session: Session, wired: Wired) -> None:
     """Say by what each door was proven shut."""
     session.say()
     for name, report in wired.airlock.proofs.items():
         told = f"{_(str(report.disconnection))}; {'; '.join(report.evidence)}"
-        session.say(wrapped(_about(name, told), indent=4))
+        session.say(wrapped(about(name, told), indent=4))
 
 
 def _show_gaps(session: Session, wired: Wired) -> None:

@@ -140,7 +140,10 @@ def notify_command(session: Session, *, unit: str | None, is_test: bool) -> int:
             "there is no vault in {state} yet", state=settings.state, hint="coffre init?"
         )
     if not settings.notices.to:
-        raise UsageError("vault.yaml names nobody to be told", hint="notices: {{to: …}}?")
+        if is_test:
+            raise UsageError("vault.yaml names nobody to be told", hint="notices: {{to: …}}?")
+        session.say(_("vault.yaml names nobody to be told: there is nothing to send."))
+        return session.emit({"sent": 0, "waiting": 0, "warnings": []})
     now = datetime.now(UTC)
     dropped = 0
     if unit is not None and not _has_told(settings.state, now):

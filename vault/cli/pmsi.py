@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from vault.cli.session import Session, is_root
 from vault.cli.shown import colour, wrapped
 from vault.cli.standing import STATUS_CODES, alive_status, read_public, status_line
-from vault.cli.words import _, spoken
+from vault.cli.words import _, about, spoken
 from vault.errors import ExitCode, NotInitialised, UsageError
 
 if TYPE_CHECKING:
@@ -175,10 +175,6 @@ def _sign(state: str) -> str:
     return colour(sign, _KINDS.get(state, "bad"))
 
 
-def _about(what: str, text: str) -> str:
-    return _("{what}: {text}").format(what=what, text=text)
-
-
 def _say_wrong(session: Session, cells: Sequence[_Cell], teller: Teller) -> None:
     """Name in sentences what somebody must act on."""
     groups: dict[tuple[str, str, int, str], list[int]] = {}
@@ -195,7 +191,7 @@ def _say_wrong(session: Session, cells: Sequence[_Cell], teller: Teller) -> None
     session.say(_("What needs the DIM:"))
     for (finess, row, year, state), found in groups.items():
         periods = teller.joined([f"M{period:02}" for period in found])
-        head = _about(f"{row} {year} {periods}, {finess}", teller.called(state))
+        head = about(f"{row} {year} {periods}, {finess}", teller.called(state))
         session.say(wrapped(f"  {_sign(state)} {head}", indent=4))
         session.say(wrapped("    → " + teller.to_do(state, periods), indent=6))
 
@@ -252,7 +248,7 @@ def explain_command(session: Session, name: str) -> int:
         return session.emit({"cell": found, "as_of": document["written_at"]}, code)
     teller = _teller(document)
     month = f"{teller.month(found['period'])} {found['year']}"
-    head = _about(f"{wanted} ({month})", teller.called(found["state"]))
+    head = about(f"{wanted} ({month})", teller.called(found["state"]))
     session.say(f"{_sign(found['state'])} {head}")
     for sentence in teller.explained(found):
         session.say(wrapped("  " + sentence, indent=4))

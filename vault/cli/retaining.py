@@ -10,8 +10,9 @@ from vault.cli.media import login_of_caller
 from vault.cli.progress import make_progress
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, size, table, wrapped
-from vault.cli.words import _, plural, retell
+from vault.cli.words import _, plural, retell, spoken
 from vault.errors import UsageError
+from vault.retelling import listed
 
 if TYPE_CHECKING:
     from vault.proposal import Proposal
@@ -274,7 +275,7 @@ def show_plan(session: Session, wired: Wired, plan: Plan) -> None:
         return
     zone = wired.settings.time_zone
     rows = [
-        (one.point, _("stays"), "; ".join(why_text(why) for why in one.reasons))
+        (one.point, _("stays"), listed([why_text(why) for why in one.reasons], spoken()))
         for one in plan.kept
     ]
     rows += [(point, _("goes"), _("no rule keeps it")) for point in plan.let_go]

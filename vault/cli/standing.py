@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from vault.cli.notifying import send_what_waits, tell_raised, write_expected
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, table, wrapped
-from vault.cli.words import _, called, retell
+from vault.cli.words import _, about, called, retell
 from vault.errors import CoffreError, DoorUnproven, ExitCode, NotInitialised, UsageError
 from vault.gap_groups import group_gaps, source_in
 
@@ -319,7 +319,7 @@ def _plain_line(gap: Mapping[str, Any], zone: str) -> str:
         text += " " + _("(to be told to: {owner})").format(owner=called(owner))
     text += _alarm_told(gap, zone)
     what = gap["source"] or gap["target"]
-    return _("{what}: {text}").format(what=what, text=text) if what else text
+    return about(what, text) if what else text
 
 
 def _alarm_told(gap: Mapping[str, Any], zone: str) -> str:

@@ -104,6 +104,11 @@ def plural(one: str, many: str, count: int) -> str:
     return _current.ngettext(one, many, count).format(count=count)
 
 
+def about(what: str, text: str) -> str:
+    """Say what a sentence is about, before it."""
+    return _("{what}: {text}").format(what=what, text=text)
+
+
 def called(name: str) -> str:
     """Give what a person calls a verdict, an outcome, a status, a disconnection or an owner."""
     if name in OWNERS:
