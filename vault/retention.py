@@ -51,7 +51,7 @@ _STOPS: Mapping[str, str] = {
     "bad-night": "the last night ended “{of}”",
     "no-night": "no night has ended yet",
     "clock-behind": "the clock is behind the last entry of the ledger",
-    "clock-leapt": "the clock leapt {days} days ahead at entry {of} of the ledger, and nobody "
+    "clock-leapt": "the clock leapt ahead at entry {of} of the ledger (days: {days}), and nobody "
     "has confirmed it",
     "medium-waits": "{of} was here in the last night and lacks it",
     "no-copy": "no medium holds what the landing holds",
