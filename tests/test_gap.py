@@ -229,6 +229,21 @@ def test_every_text_takes_its_values() -> None:
         assert "{" not in gap.mend.format(**values).replace("{door: {link: INTERFACE}}", "")
 
 
+@pytest.mark.parametrize("verdict", [CycleVerdict.FAILED, CycleVerdict.INTERRUPTED])
+def test_a_night_that_failed_is_told_before_an_objective_is_missed(verdict) -> None:
+    """Unless a source or a target says why; a monitoring host reads a warning."""
+    failed = replace(SOUND, last_verdict=verdict)
+    gaps = find_gaps(failed, NOW)
+    assert [(gap.kind, gap.severity) for gap in gaps] == [("night-failed", Severity.WARNING)]
+    assert nagios_code([gap.severity for gap in gaps]) == 1
+    for told in (
+        {"sources": (replace(SOURCE, last_verdict="missing"),)},
+        {"targets": (replace(TARGET, last_outcome="failed"),)},
+    ):
+        kinds_told = {gap.kind for gap in find_gaps(replace(failed, **told), NOW)}
+        assert "night-failed" not in kinds_told, told
+
+
 def test_a_night_refused_for_the_landing_is_told_unless_something_else_says_why():
     """An export, an attack, a medium: each has a gap of its own."""
     refused = replace(SOUND, last_verdict=CycleVerdict.REFUSED)

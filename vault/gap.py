@@ -33,6 +33,7 @@ KINDS: Mapping[str, Severity] = MappingProxyType(
         "secured": _CRITICAL,
         "attack-suspected": _CRITICAL,
         "night-refused": _CRITICAL,
+        "night-failed": _WARNING,
         "keys-unconfirmed": _CRITICAL,
         "no-night": _CRITICAL,
         "window-missed": _WARNING,

@@ -8,7 +8,7 @@ Source: design, sections 3 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -19,6 +19,10 @@ from vault.source_gaps import SourceFacts, find_source_gaps
 from vault.window import Window, longest_wait_s
 
 _BAD_OUTCOMES = frozenset({"impostor", "full", "refused", "corrupt", "failed"})
+_BROKEN_OFF = (CycleVerdict.FAILED, CycleVerdict.INTERRUPTED)
+# Verdicts of sources and outcomes of targets that say why a night was refused, or failed.
+_REFUSING = ({"refused"}, {"refused", "impostor"})
+_FAILING = ({"refused", "missing", "empty", "failed"}, _BAD_OUTCOMES)
 SILENCE_S = 50 * 3600  # two nights and two hours without any run
 
 
@@ -139,7 +143,7 @@ def _of_vault(facts: VaultFacts, now: datetime) -> Iterator[Gap]:
             mend="look at the exporting hosts; coffre secure when in doubt; "
             "docs/sysadmin.md says how a false alarm passes",
         )
-    if facts.last_verdict is CycleVerdict.REFUSED and not _is_told_elsewhere(facts):
+    if facts.last_verdict is CycleVerdict.REFUSED and not _is_told_by(facts, *_REFUSING):
         yield Gap(
             kind="night-refused",
             since=facts.last_cycle_at,
@@ -147,6 +151,14 @@ def _of_vault(facts: VaultFacts, now: datetime) -> Iterator[Gap]:
             "vault door opened",
             mend="coffre run --now names what it finds; docs/sysadmin.md, “The night is refused”, "
             "says what then",
+        )
+    if facts.last_verdict in _BROKEN_OFF and not _is_told_by(facts, *_FAILING):
+        yield Gap(
+            kind="night-failed",
+            since=facts.last_cycle_at,
+            template="the newest night ended “{verdict}”: nothing says that it saved anything",
+            values={"verdict": str(facts.last_verdict)},
+            mend="coffre doctor looks at what a night needs; coffre run --now makes up for it",
         )
     if not facts.keys_confirmed:
         yield Gap(
@@ -172,10 +184,10 @@ def _of_vault(facts: VaultFacts, now: datetime) -> Iterator[Gap]:
         )
 
 
-def _is_told_elsewhere(facts: VaultFacts) -> bool:
-    """Whether an export, an attack or a medium is what a night was refused for."""
-    exports = any(one.refused_since or one.last_verdict == "refused" for one in facts.sources)
-    media = any(one.last_outcome in ("refused", "impostor") for one in facts.targets)
+def _is_told_by(facts: VaultFacts, verdicts: Collection[str], outcomes: Collection[str]) -> bool:
+    """Whether an export, an attack or a medium is what a night was refused for, or failed for."""
+    exports = any(one.refused_since or one.last_verdict in verdicts for one in facts.sources)
+    media = any(one.last_outcome in outcomes for one in facts.targets)
     return exports or media or facts.attacked_since is not None
 
 

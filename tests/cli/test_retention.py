@@ -339,13 +339,14 @@ def plain_check(vault: ScratchVault, repository: Path) -> None:
     subprocess.run(check, env=restic_environment(vault), check=True, capture_output=True)
 
 
-def test_a_target_without_a_retention_keeps_every_view_and_says_why(thinned, ask):
+def test_a_target_without_a_retention_keeps_every_view_and_says_why(thinned, ask, faults):
     """Not that a policy is missing: it is a key of the target that is not there."""
     views = ", retention: {nightly_days: 1, monthlies: 0, yearlies: 0, hold: 1d}"
     config = thinned.config.read_text()
     assert views in config
     thinned.config.write_text(config.replace(views, ""))
     plan = ask(thinned, "retention", "plan", "--target", "trial").ok().document
+    assert faults(plan) == []
     reasons = [why["rule"] for one in plan["kept"] for why in one["reasons"]]
     assert (set(reasons), plan["let_go"]) == ({"no-retention"}, [])
     assert "no-retention" in [stop["kind"] for stop in plan["stops"]]

@@ -10,7 +10,8 @@ exposure-over-bound, exposure-unproven, door-unproven, production-door-unproven,
 window-missed, no-copy-out-of-reach, copy-out-of-reach-old, dwell-unshielded, clock-behind,
 drill-failed, drill-overdue, red-button-, keys- and rebuild-kit-not-
 exercised.
-What is a forecast (target-filling, landing-filling) is neither asked nor refused.
+What is a forecast (target-filling, landing-filling) is neither asked nor refused; nor is
+night-failed, since what a run that was broken off came to is the product's own word.
 Of every other kind it says that there must be none (the year's policies are reviewed, its homes
 said, its ledger signed); what makes those is not in this world: PMSI periods, cosigners, changed
 policies, slow restores.
@@ -36,7 +37,7 @@ from zoneinfo import ZoneInfo
 Key = tuple[str, str | None, str | None]
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)  # what is shorter is not worth a door
-NOT_JUDGED = frozenset(("target-filling", "landing-filling"))
+NOT_JUDGED = frozenset(("target-filling", "landing-filling", "night-failed"))
 NO_NIGHT = timedelta(hours=50)
 _STRENGTH = ("removed", "powered-off", "link-down", "detached", "unmounted", "none")
 _NOTE = b"README_TO_DECRYPT.txt"

@@ -204,6 +204,20 @@ def test_a_landing_that_holds_an_index_which_no_run_made(held: ScratchVault) -> 
     return shown(held)
 
 
+@makes("night-failed")
+def test_a_night_that_could_not_begin(held: ScratchVault) -> set[str]:
+    """The landing's password was changed by mistake; no objective is missed yet."""
+    password = next((held.folder / "secrets").glob("*"))
+    before = password.read_bytes()
+    password.write_bytes(b"another")
+    held.run().ok(1)
+    seen = shown(held)
+    password.write_bytes(before)
+    held.run().ok()
+    assert "night-failed" not in shown(held), "a night that went well makes it go"
+    return seen
+
+
 @makes("restore-too-slow", "drill-failed")
 def test_a_restore_that_takes_months_and_one_that_differs(held: ScratchVault) -> set[str]:
     """The measured time is made long in the records; the damage is real."""
