@@ -129,6 +129,21 @@ def test_a_door_that_is_not_proven_shut_ends_every_command_that_asked_it_with_5(
     assert ask(mine, "restore", "hr", "--to", str(tmp_path / "after")).code == 0
 
 
+def test_a_door_that_is_not_proven_shut_is_told_where_nobody_reads_the_answer(
+    mine, tmp_path
+) -> None:
+    """``coffre restore … | head``: the pipe is gone, the door is as open as before."""
+    to_nobody, answer = os.pipe()
+    os.close(to_nobody)
+    words = mine.argv("restore", "hr", "--to", str(tmp_path / "back"))
+    with held_open(mine):
+        told = subprocess.run(
+            words, stdout=answer, stderr=subprocess.PIPE, env=mine.environment(), check=False
+        )
+    os.close(answer)
+    assert (told.returncode, b"DEGRADED" in told.stderr) == (5, True), told.stderr
+
+
 def test_status_is_locked_again_once_every_door_was_closed_by_hand(mine, ask) -> None:
     """Whoever pulled the cable and typed it need not wait for the next night to believe it."""
     with held_open(mine):

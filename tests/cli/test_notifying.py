@@ -362,6 +362,21 @@ def test_a_unit_that_failed_where_nobody_is_named_is_no_second_failure(mine, ask
     assert ask(mine, "notify", "--test").code == 2
 
 
+def test_what_comes_last_and_cannot_be_done_is_said_and_people_are_told(
+    told, post, ask, monkeypatch
+):
+    """A hook's record cannot be written: the night is as it was, and its digest leaves."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vault.wiring.moments.tell_gaps", full)
+    night = ask(told, "run", "--now").ok()
+    assert night.document["verdict"] == "sound"
+    assert "what comes after an act could not be done to its end: No space" in night.stderr
+    assert len(post.to(SYSADMIN)) == 1
+
+
 def test_a_trial_says_whom_it_does_not_reach(mine, post, ask, faults):
     """The code is for whoever sets it up."""
     told = tell(mine, post, "sysadmin", "dim")

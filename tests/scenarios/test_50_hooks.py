@@ -82,9 +82,9 @@ def test_hooks_run_at_their_moments_with_every_vault_door_shut(
     log = watch(vault, medium.device)
     vault.grow(2)
     vault.exports("hr").rename(tmp_path / "away")
-    night = vault.run().ok(3).document
-    told = seen(log)
-    assert moments_of(told) == list(MOMENTS)
+    answer = vault.run().ok(3)
+    night, told = answer.document, seen(log)
+    assert moments_of(told) == list(MOMENTS), (night["hooks"], answer.stderr)
     assert [one for one in told if not one["free"] or one["mounted"]] == []
     by_moment = {one["facts"]["moment"]: one["facts"] for one in told}
     assert by_moment["door-open"]["target"] == by_moment["door-shut"]["target"] == "disk-a"

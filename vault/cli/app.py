@@ -98,6 +98,10 @@ def call(session: Session, words: list[str]) -> int:
             raise UsageError("no command was given", hint="coffre --help lists them") from None
         session.speak_as_the_site()
         raise UsageError("{words}", words=error.format_message()) from None
+    except SystemExit:  # the parser's own way out: names proposed, or an answer that nobody reads
+        if is_completing():
+            raise
+        raise BrokenPipeError from None
     except typer.Abort:
         raise Interrupted("ended at the terminal") from None
     return int(code or 0)

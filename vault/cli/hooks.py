@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from vault.cli.notifying import tell_look, tell_night, write_metrics
+from vault.cli.notifying import tell_look, tell_night, warned, write_metrics
 from vault.cli.reporting import publish_reports
 from vault.cli.session import Session
 from vault.cli.shown import wrapped
 from vault.cli.standing import publish, read_public
 from vault.cli.words import _, retell
-from vault.errors import CoffreError
+from vault.errors import Interrupted
 from vault.results import HookResult
 
 if TYPE_CHECKING:
@@ -33,22 +33,25 @@ def publish_all(wired: Wired, night: Mapping[str, object] | None = None) -> None
 
     publish(wired)
     is_written = publish_reports(wired)
-    # Everything is written, so that not even a signal changes what the act came to.
-    with suppress(CoffreError, OSError):
-        told = len(wired.moments.fired)
-        if night is not None:
-            wired.moments.fire("after-cycle", **night)
-        tell_gaps(wired, read_public(wired.settings.state)["gaps"])
-        if is_written:
-            tell_pages(wired)
-        if any(result.outcome.is_told for result in wired.moments.fired[told:]):
-            publish(wired)  # signs what they added to the ledger
-        status = read_public(wired.settings.state)
-        if night is not None:
-            tell_night(wired, night, status)
-        else:
-            tell_look(wired, status)
-        write_metrics(wired, status)
+    # Everything is written, so that not even a signal changes what the act came to; and nobody goes
+    # untold because something before could not be done.
+    with suppress(Interrupted):
+        with warned("last"):
+            told = len(wired.moments.fired)
+            if night is not None:
+                wired.moments.fire("after-cycle", **night)
+            tell_gaps(wired, read_public(wired.settings.state)["gaps"])
+            if is_written:
+                tell_pages(wired)
+            if any(result.outcome.is_told for result in wired.moments.fired[told:]):
+                publish(wired)  # signs what they added to the ledger
+        with warned("last"):
+            status = read_public(wired.settings.state)
+            if night is not None:
+                tell_night(wired, night, status)
+            else:
+                tell_look(wired, status)
+            write_metrics(wired, status)
 
 
 def hook_members(results: Sequence[HookResult]) -> list[dict[str, Any]]:

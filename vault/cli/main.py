@@ -85,7 +85,7 @@ def _run(session: Session, argv: Sequence[str]) -> int:
         return session.fail(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return int(ExitCode.FAILED)
+        return session.final_code(ExitCode.FAILED)
     except PermissionError as error:
         return session.fail(
             NeedsRoot(

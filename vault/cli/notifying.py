@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Told in English first, and again in the language spoken with what the system says in it.
 _TOLD = {
+    "last": "what comes after an act could not be done to its end: {reason}",
     "notice": "a notice could not be written: {reason}",
     "dropped": "that notices went unsent could not be recorded: {reason}",
     "metrics": "the metrics could not be written: {reason}",
@@ -40,7 +41,7 @@ def tell_raised(wired: Wired, raised: Sequence[Alarm]) -> bool:
     from vault.wiring.notices import spool_alarms
 
     is_written = False
-    with _warned():
+    with warned():
         spool_alarms(wired, raised)
         is_written = True
     for alarm in raised:
@@ -54,7 +55,7 @@ def send_what_waits(wired: Wired) -> None:
         return
     from vault.wiring.notices import note_dropped, send_waiting
 
-    with _warned():
+    with warned():
         came = send_waiting(wired.settings, wired.state, wired.secret)
         for warning in came.warnings:
             _warn(warning)
@@ -68,11 +69,11 @@ def tell_night(wired: Wired, night: Mapping[str, Any], status: Mapping[str, Any]
 
     verdict = night.get("verdict") or status["last_cycle"]["verdict"]
     _warn(tell_end(wired, night, status, verdict))
-    with _warned():
+    with warned():
         spool_night(wired, status, verdict)
         spool_escalation(wired)
     send_what_waits(wired)
-    with _warned():
+    with warned():
         _warn(ping_end(wired, night, verdict))
 
 
@@ -80,7 +81,7 @@ def tell_look(wired: Wired, status: Mapping[str, Any]) -> None:
     """Tell between nights of what is new and cannot wait, and send what waits."""
     from vault.wiring.notices import spool_escalation, spool_look
 
-    with _warned():
+    with warned():
         spool_look(wired, status)
         spool_escalation(wired)
     send_what_waits(wired)
@@ -91,7 +92,7 @@ def write_expected(wired: Wired) -> None:
     from vault.cli.standing import read_public
     from vault.wiring.deadman import publish_expected
 
-    with _warned("expected"):
+    with warned("expected"):
         publish_expected(wired, read_public(wired.settings.state))
 
 
@@ -101,12 +102,12 @@ def write_metrics(wired: Wired, status: Mapping[str, Any]) -> None:
         return
     from vault.wiring.metrics import publish_metrics
 
-    with _warned("metrics"):
+    with warned("metrics"):
         publish_metrics(wired, status)
 
 
 @contextmanager
-def _warned(what: str = "notice") -> Iterator[None]:
+def warned(what: str = "notice") -> Iterator[None]:
     """Turn what keeps us from telling into a warning."""
     try:
         yield
@@ -153,7 +154,7 @@ def notify_command(session: Session, *, unit: str | None, is_test: bool) -> int:
     try:
         with wired.state.lock(for_s=BRIEF_S):
             came = send_waiting(settings, wired.state, wired.secret)
-            with _warned("dropped"):
+            with warned("dropped"):
                 note_dropped(wired, dropped + came.dropped)
     except LockHeld:
         session.say(_("Another coffre is at work; what waits is sent when it has ended."))
