@@ -103,7 +103,7 @@ def _in_order(series: Series) -> tuple[str, int, str, str]:
 # -- one row
 
 
-@dataclass(frozen=True)  # without slots: it keeps when its first came
+@dataclass(frozen=True)  # without slots: it keeps what it looks up often
 class _Row:
     """All that came of one series, and what should have."""
 
@@ -115,16 +115,16 @@ class _Row:
 
     def cells(self) -> Iterator[Cell]:
         """Give the row's cells, the oldest first."""
-        years = {year for year, _period in self.came}
-        for year in sorted(years | set(range(self._first_year(), self.today.year + 1))):
+        years = range(self._first_year(), self.today.year + 1)
+        for year in sorted({*self._came_in, *years}):
             yield from self._year(year)
 
     def blanks(self) -> Iterator[Blank]:
         """Give what is past, never came and is not expected, from the first year that came on."""
-        years = {year for year, _period in self.came}
-        if not years or self.series.category:
+        if not self.came or self.series.category:
             return
-        for year in range(min(years), (self.today.year if self._goes_on else max(years)) + 1):
+        last = self.today.year if self._goes_on else max(self._came_in)
+        for year in range(min(self._came_in), last + 1):
             wanted = self._expected_periods(year)
             periods = tuple(
                 period
@@ -145,6 +145,14 @@ class _Row:
     @property
     def _is_named(self) -> bool:
         return self.series.field in self.expected.fields.get(self.series.finess, ())
+
+    @cached_property
+    def _came_in(self) -> dict[int, list[int]]:
+        """The periods that came, by year."""
+        found: dict[int, list[int]] = {}
+        for year, period in self.came:
+            found.setdefault(year, []).append(period)
+        return found
 
     @cached_property
     def _first_came(self) -> date:
@@ -168,7 +176,7 @@ class _Row:
     def _expected_periods(self, year: int) -> set[int]:
         """Give the periods of a year that should come."""
         sent = self.timetable.expected_periods(self.series.field, year)
-        seen = [period for y, period in self.came if y == year]
+        seen = self._came_in.get(year, [])
         found = {period for period in sent if seen and period >= min(seen)}
         if self._is_named and year >= self.expected.since_year:
             found |= set(sent)
@@ -195,7 +203,7 @@ class _Row:
             values={"period": f"M{period:02}", "due": due.isoformat()},
             soundness=Soundness.MALFORMED,
         )
-        later = [p for y, p in self.came if y == year and p > period]
+        later = [one for one in self._came_in.get(year, []) if one > period]
         reasons = [remark]
         if later:
             reasons.append(

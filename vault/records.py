@@ -200,6 +200,12 @@ class HeldExport:
     first_cycle: int  # the first cycle whose snapshot holds it
     newest_cycle: int
     seen_at: datetime  # when the snapshot of the first cycle was taken
+    finding: Finding | None  # None when it was never found, is damaged or of a newer version
+
+    @property
+    def content(self) -> str:
+        """The SHA-256 of the archive."""
+        return self.subject.partition("-")[0]
 
 
 class CataloguePort(Protocol):

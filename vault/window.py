@@ -19,6 +19,8 @@ from vault.duration import parse_duration
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALL_DAYS = frozenset(range(7))
 LONGEST_S = 86_400
+WITHOUT_S = 12 * 3600  # a target without a window may be open this long, at any run
+WAIT_WITHOUT_S = 26 * 3600  # and takes part in every night
 
 SOFT_MARGIN_S = 30.0
 ASSUMED_BYTES_PER_S = 20_000_000  # an old USB 2 disk: pessimistic until this target was measured

@@ -318,3 +318,13 @@ def test_an_unknown_name_of_the_package_is_an_attribute_error():
 
     with pytest.raises(AttributeError):
         vault.catalogue.Nothing  # noqa: B018 -- asking is the test
+
+
+def test_all_that_is_read_in_one_view_is_of_one_instant(catalogue):
+    """What another coffre writes meanwhile is seen by the next reading, not inside."""
+    catalogue.set_fact("seen", "before")
+    with Catalogue.open(catalogue._path) as other, catalogue.one_view():
+        assert catalogue.fact("seen") == "before"
+        other.set_fact("seen", "after")
+        assert catalogue.fact("seen") == "before"
+    assert catalogue.fact("seen") == "after"

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
+from vault.catalogue.inspections import subject_bytes
+from vault.catalogue.schema import finding as finding_table
+from vault.finding import Finding, Soundness
 from vault.records import HeldExport
 from vault.results import SnapshotRecord
 
@@ -45,7 +49,12 @@ def test_an_archive_keeps_the_night_it_first_came(catalogue, night):
     first, second = night(1), night(1, 2)
     assert catalogue.pmsi_exports() == [
         HeldExport(
-            source="pmsi", subject=subject(1), first_cycle=first, newest_cycle=second, seen_at=FIRST
+            source="pmsi",
+            subject=subject(1),
+            first_cycle=first,
+            newest_cycle=second,
+            seen_at=FIRST,
+            finding=None,
         ),
         HeldExport(
             source="pmsi",
@@ -53,8 +62,20 @@ def test_an_archive_keeps_the_night_it_first_came(catalogue, night):
             first_cycle=second,
             newest_cycle=second,
             seen_at=FIRST + timedelta(days=1),
+            finding=None,
         ),
     ]
+
+
+def test_an_archive_comes_with_its_finding(catalogue, night):
+    """As it was kept; one that does not unpack counts as none."""
+    night(1, 2)
+    found = Finding(kind="pmsi-archive", soundness=Soundness.SOUND)
+    catalogue.put_findings("1", {subject(1): found, subject(2): found})
+    with catalogue._writing() as connection:
+        damaged = finding_table.c.subject == subject_bytes(subject(2))
+        connection.execute(update(finding_table).where(damaged).values(data=b"\x01torn"))
+    assert [one.finding for one in catalogue.pmsi_exports()] == [found, None]
 
 
 def test_a_folder_that_is_emptied_forgets_nothing(catalogue, night):

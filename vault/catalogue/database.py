@@ -35,6 +35,7 @@ class Database:
     def __init__(self, path: bytes) -> None:
         self._path = path
         self._engine = _engine(path)
+        self._view: Connection | None = None
 
     @classmethod
     def create(cls, path: str | bytes) -> Self:
@@ -130,8 +131,25 @@ class Database:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         """Hold one view of the catalogue, whatever is written meanwhile."""
+        if self._view is not None:
+            with _told():
+                yield self._view
+            return
         with _told(), self._engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """Let all that is read inside be of one instant; what is written inside is not seen there.
+
+        It also spares each reading a transaction of its own.
+        """
+        with self._reading() as connection:
+            self._view = connection
+            try:
+                yield
+            finally:
+                self._view = None
 
     def _revision(self) -> str:
         with self._reading() as connection:

@@ -55,12 +55,10 @@ class Inspections(Database):
             wanted = select(finding_table).where(finding_table.c.subject.in_(chunk))
             with self._reading() as connection:
                 rows = connection.execute(wanted).all()
-            for row in rows:
-                try:
-                    kept = KeptFinding(tables=row.tables, finding=unpack_finding(row.data))
-                except ValueError:
-                    continue  # damaged or of a newer version: it is looked at again
-                yield subject_text(row.subject), kept
+            for subject, tables, data in rows:
+                found = read_finding(data)
+                if found is not None:  # else it is looked at again
+                    yield subject_text(subject), KeptFinding(tables=tables, finding=found)
 
     def put_shape(self, source: str, cycle: int, shape: Shape) -> None:
         """Keep the shape of what a cycle accepted of a source."""
@@ -125,6 +123,14 @@ class Inspections(Database):
         """Forget the refused export of a source; idempotent."""
         with self._writing() as connection:
             connection.execute(delete(refused_export).where(refused_export.c.source == source))
+
+
+def read_finding(data: bytes | None) -> Finding | None:
+    """Give a finding that was kept; None when there is none, it is damaged or too new."""
+    try:
+        return None if data is None else unpack_finding(data)
+    except ValueError:
+        return None
 
 
 def subject_bytes(subject: str) -> bytes:

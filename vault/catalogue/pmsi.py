@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vault.catalogue.database import Database
-from vault.catalogue.inspections import subject_bytes, subject_text
-from vault.catalogue.schema import pmsi_export, snapshot
+from vault.catalogue.inspections import read_finding, subject_bytes, subject_text
+from vault.catalogue.schema import finding, pmsi_export, snapshot
 from vault.records import HeldExport
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class PmsiExports(Database):
                 _note(connection, rows)
 
     def pmsi_exports(self) -> list[HeldExport]:
-        """Give every archive that a snapshot of ours ever held, with when it was first taken."""
+        """Give every archive that a snapshot of ours ever held, and what it was found to be."""
         taken = (
             select(snapshot.c.taken_at)
             .where(
@@ -48,20 +48,23 @@ class PmsiExports(Database):
             .scalar_subquery()
             .label("at")
         )
-        wanted = select(pmsi_export, taken).order_by(
-            pmsi_export.c.source, pmsi_export.c.first, pmsi_export.c.subject
+        wanted = (
+            select(pmsi_export, taken, finding.c.data)
+            .outerjoin(finding, finding.c.subject == pmsi_export.c.subject)
+            .order_by(pmsi_export.c.source, pmsi_export.c.first, pmsi_export.c.subject)
         )
         with self._reading() as connection:
             return [
                 HeldExport(
-                    source=row.source,
-                    subject=subject_text(row.subject),
-                    first_cycle=row.first,
-                    newest_cycle=row.newest,
-                    seen_at=row.at,
+                    source=source,
+                    subject=subject_text(subject),
+                    first_cycle=first,
+                    newest_cycle=newest,
+                    seen_at=at,
+                    finding=read_finding(data),
                 )
-                for row in connection.execute(wanted)
-                if row.at is not None
+                for source, subject, first, newest, at, data in connection.execute(wanted)
+                if at is not None
             ]
 
     def pmsi_nights(self) -> dict[str, list[tuple[int, int | None]]]:

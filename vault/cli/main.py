@@ -1,8 +1,8 @@
 """The way in and the way out: global options, signals, exit codes.
 
 Rule 1: global options stand before or after the command; they are taken here, once.
-Rule 2: ``status`` and ``version`` start at once: they are called without the parser, whose loading
-    alone takes longer than all they do.
+Rule 2: ``status``, ``gaps`` and ``version`` start at once: as monitoring types them, they are
+    called without the parser, whose loading alone may take longer than all they do.
 Rule 3: a signal becomes an exception in the main thread, once; the doors shut on its way out. While
     a module loads it waits: a half-loaded module is of no use to the way out, and what loads it may
     make another error of ours, or none.
@@ -36,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     _write_whatever_the_locale()
     _end_on_signals()
     os.umask(0o077)
-    sys.exit(run_words(sys.argv[1:] if argv is None else argv))
+    code = run_words(sys.argv[1:] if argv is None else argv)
+    gc.freeze()  # all of it goes with the process: nothing is looked for in it on the way out
+    sys.exit(code)
 
 
 def _start_lightly() -> None:
@@ -68,16 +70,8 @@ def run_words(argv: Sequence[str]) -> int:
 def _run(session: Session, argv: Sequence[str]) -> int:
     try:
         words = take_globals(session, argv)
-        if words == ["status"]:
-            session.command = "status"
-            from vault.cli.standing import status_command
-
-            return status_command(session)
-        if words == ["version"]:
-            session.command = "version"
-            from vault.cli.version import version_command
-
-            return version_command(session)
+        if (code := _tell_at_once(session, words)) is not None:
+            return code
         from vault.cli.app import call
 
         return session.final_code(call(session, words))
@@ -101,6 +95,24 @@ def _run(session: Session, argv: Sequence[str]) -> int:
                 hint="is its disk full, gone or failing?",
             )
         )
+
+
+def _tell_at_once(session: Session, words: list[str]) -> int | None:
+    """Run what needs no parser; None when it is another command, or options are to be read."""
+    if words == ["version"]:
+        from vault.cli.version import version_command
+
+        session.command = "version"
+        return version_command(session)
+    if words in (["status"], ["gaps"], ["gaps", "--nagios"]):
+        from vault.cli.standing import gaps_command, status_command
+
+        session.command = words[0]
+        if words == ["status"]:
+            return status_command(session)
+        gc.disable()  # it makes what it tells and ends: there is no garbage
+        return session.final_code(gaps_command(session, nagios="--nagios" in words))
+    return None
 
 
 def take_globals(session: Session, argv: Sequence[str]) -> list[str]:

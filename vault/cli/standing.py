@@ -211,7 +211,9 @@ def _due_line(one: Mapping[str, Any], zone: str) -> str:
 # -- gaps
 
 
-def gaps_command(session: Session, *, nagios: bool, source: str | None, since: str | None) -> int:
+def gaps_command(
+    session: Session, *, nagios: bool, source: str | None = None, since: str | None = None
+) -> int:
     """List what is missing, the worst first; for a monitoring host, unknown is 3."""
     try:
         return _gaps(session, nagios=nagios, source=source, since=since)

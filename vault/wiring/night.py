@@ -16,7 +16,7 @@ from vault.due_runs import Call, decide
 from vault.errors import OutsideWindow, UsageError
 from vault.policy import is_due
 from vault.rotation import turn_of
-from vault.window import closes_at, next_opening
+from vault.window import WITHOUT_S, closes_at, next_opening
 from vault.wiring.schedule import watches
 from vault.wiring.sets import media_sets
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from vault.intake import NightSource
     from vault.ports import Clock
     from vault.records import CataloguePort
-
-NO_WINDOW_S = 12 * 3600  # a target without a window may be open this long at any run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +188,7 @@ def _ends(
 
 def _window_s(settings: Settings, target: str) -> float:
     window = settings.window_of(target)
-    return float(window.for_s) if window else float(NO_WINDOW_S)
+    return float(window.for_s) if window else float(WITHOUT_S)
 
 
 def _outside(settings: Settings, order: Order, now: datetime) -> UsageError:

@@ -14,11 +14,11 @@ from datetime import date, datetime
 from functools import cache
 from itertools import islice
 
-from vault.airlock import PROVEN_FACT
 from vault.pmsi import Expected, make_calendar
 from vault.pmsi_cell import PmsiCalendar
 from vault.results import Disconnection
 from vault.transmission import Export, Holder, Proof
+from vault.wiring.turns import proven
 from vault.wiring.wired import Wired
 
 DOCUMENT = "pmsi.json"
@@ -60,17 +60,16 @@ def held_exports(wired: Wired) -> Iterator[Export]:
     points = {
         source: _Nights.of(nights) for source, nights in wired.catalogue.pmsi_nights().items()
     }
-    findings = dict(wired.catalogue.findings(one.subject for one in kept))
-    proofs = wired.catalogue.proof_of(one.subject.partition("-")[0] for one in kept)
+    proofs = wired.catalogue.proof_of(one.content for one in kept)
     targets = _targets(wired)
     holders = cache(  # archives that came together stand on the same nights
         lambda source, first, newest: tuple(_holders(targets, points[source], first, newest))
     )
     for one in kept:
-        finding = findings[one.subject].finding if one.subject in findings else None
+        finding = one.finding
         if finding is None or finding.pmsi is None:
             continue
-        proof = proofs.get(one.subject.partition("-")[0])
+        proof = proofs.get(one.content)
         yield Export(
             source=one.source,
             facts=finding.pmsi,
@@ -121,16 +120,12 @@ def _targets(wired: Wired) -> list[_Target]:
             found.append(
                 _Target(
                     name=target.name,
-                    disconnection=_proven(wired, target.name),
+                    disconnection=proven(wired, target.name),
                     nights=[night for night, _at in whole],
                     held_at=[at for _night, at in whole],
                 )
             )
     return found
-
-
-def _proven(wired: Wired, target: str) -> Disconnection:
-    return Disconnection(wired.catalogue.fact(PROVEN_FACT + target) or "none")
 
 
 @dataclass(frozen=True, slots=True)

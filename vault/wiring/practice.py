@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from vault.founding import CONFIRMED_FACT, SHEET_FACT
 from vault.practice import EXERCISES, OpeningFacts, PracticeFacts, Review
-from vault.wiring.night import NO_WINDOW_S
+from vault.window import WITHOUT_S
 from vault.wiring.wired import Wired
 
 ONE_FACT = "one-person-removal"  # JSON: two persons agreed that one suffices
@@ -115,7 +115,7 @@ def _longest(wired: Wired) -> list[OpeningFacts]:
         found = OpeningFacts(
             target=opening.target,
             longest_s=opening.exposure.seconds,
-            bound_s=named.max_open or (window.for_s if window else NO_WINDOW_S),
+            bound_s=named.max_open or (window.for_s if window else WITHOUT_S),
             at=opening.opened_at,
         )
         before = longest.get(opening.target)

@@ -173,11 +173,10 @@ def _decembers(wired: Wired) -> dict[tuple[str, int], set[str]]:
         return {}
     this_year = wired.clock.now().astimezone(wired.settings.time_zone).year
     exports = [one for one in wired.catalogue.pmsi_exports() if one.source in years]
-    findings = dict(wired.catalogue.findings(one.subject for one in exports))
     newest: dict[_Cell, HeldExport] = {}
     names: dict[_Cell, str] = {}
     for one in exports:
-        facts = findings[one.subject].finding.pmsi if one.subject in findings else None
+        facts = one.finding.pmsi if one.finding else None
         if facts is None or facts.period != _DECEMBER:
             continue
         if facts.year < this_year - years[one.source]:

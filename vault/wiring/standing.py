@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from vault.airlock import UNPROVEN_FACT, ended_by
 from vault.alarm import judge_alarms, tell_alarms
@@ -27,7 +28,7 @@ from vault.source_gaps import HeldPoint, SourceFacts
 from vault.state import State, status_of
 from vault.timekeeping import behind_s, true_instant
 from vault.vault_gaps import CosignerFacts, TargetFacts, VaultFacts, find_gaps, silence_s
-from vault.window import longest_wait_s
+from vault.window import WAIT_WITHOUT_S, longest_wait_s
 from vault.wiring.due import drill_facts
 from vault.wiring.filling import filling_gaps
 from vault.wiring.heads import UNSIGNED_FACT, cosigned_at, cosigners
@@ -35,7 +36,6 @@ from vault.wiring.pmsi import pmsi_calendar
 from vault.wiring.practice import practice_facts
 from vault.wiring.schedule import watches
 from vault.wiring.turns import (
-    NO_WINDOW_WAIT_S,
     behind_since,
     coming,
     due_members,
@@ -48,6 +48,10 @@ from vault.wiring.turns import (
 )
 from vault.wiring.wired import Wired
 
+if TYPE_CHECKING:
+    from vault.config import Settings
+    from vault.policy import Policy
+
 
 def judge_gaps(wired: Wired) -> tuple[Gap, ...]:
     """Judge what is missing now, and what is over but waits for somebody's word."""
@@ -57,38 +61,38 @@ def judge_gaps(wired: Wired) -> tuple[Gap, ...]:
 
 
 def find_all_gaps(wired: Wired) -> tuple[Gap, ...]:
-    """Judge what is missing now, whoever has acknowledged it."""
-    now, behind = wired.clock.now(), behind_since(wired)
-    return worst_first(
-        (
-            *find_gaps(vault_facts(wired, behind), now),
-            *find_media_gaps(media_facts(wired, behind), now),
-            *(_owned(gap, wired) for gap in find_practice_gaps(practice_facts(wired), now)),
-            *filling_gaps(wired, now),
-            *(
-                _owned(gap, wired, is_pmsi=True)
-                for gap in find_pmsi_gaps(pmsi_calendar(wired), wired.settings.time_zone)
-            ),
-        )
-    )
+    """Judge what is missing now, whoever has acknowledged it, from one view of the records."""
+    with wired.catalogue.one_view():
+        return worst_first(_find_gaps(wired, wired.clock.now()))
 
 
-def _owned(gap: Gap, wired: Wired, *, is_pmsi: bool = False) -> Gap:
-    """Name who answers for what lacks: the owner in the source's policy.
+def _find_gaps(wired: Wired, now: datetime) -> Iterator[Gap]:
+    behind, settings = behind_since(wired), wired.settings
+    policies = [settings.policy_of(name) for name in settings.sources]
+    practice = find_practice_gaps(practice_facts(wired), now)
+    pmsi = find_pmsi_gaps(pmsi_calendar(wired), settings.time_zone)
+    yield from find_gaps(vault_facts(wired, behind), now)
+    yield from find_media_gaps(media_facts(wired, behind), now)
+    yield from _owned(practice, settings, of_all=_sole_owner(policies))
+    yield from filling_gaps(wired, now)
+    # A period that never came is theirs whose policies keep December.
+    keepers = [one for one in policies if one.retention.keep_m12_years]
+    yield from _owned(pmsi, settings, of_all=_sole_owner(keepers))
 
-    A PMSI period that never came has no source: it is the owner's whose policies keep December,
-    when they are one.
-    """
-    settings = wired.settings
-    policies = [
-        settings.policy_of(name)
-        for name in ([gap.source] if gap.source else settings.sources)
-        if name in settings.sources
-    ]
-    if not gap.source:
-        policies = [one for one in policies if is_pmsi and one.retention.keep_m12_years]
+
+def _owned(gaps: Iterable[Gap], settings: Settings, *, of_all: str) -> Iterator[Gap]:
+    """Name who answers for what lacks: the owner in the source's policy, else ``of_all``."""
+    for gap in gaps:
+        if gap.source in settings.sources:
+            yield replace(gap, owner=settings.policy_of(gap.source).owner)
+        else:
+            yield gap if gap.source else replace(gap, owner=of_all)
+
+
+def _sole_owner(policies: Iterable[Policy]) -> str:
+    """Give whose policies these are; "" when they are several persons'."""
     owners = {policy.owner for policy in policies}
-    return replace(gap, owner=owners.pop()) if len(owners) == 1 else gap
+    return owners.pop() if len(owners) == 1 else ""
 
 
 def vault_facts(wired: Wired, behind: Mapping[str, datetime | None]) -> VaultFacts:
@@ -260,7 +264,7 @@ def _target(wired: Wired, name: str, met: tuple[TargetOutcome, datetime] | None)
         max_unseen_s=max_unseen_s(wired, name),
         last_outcome=str(outcome),
         last_outcome_at=outcome_at,
-        late_after_s=longest_wait_s(window) if window else NO_WINDOW_WAIT_S,
+        late_after_s=longest_wait_s(window) if window else WAIT_WITHOUT_S,
     )
 
 

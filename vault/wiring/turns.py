@@ -15,7 +15,7 @@ from vault.rereading import read_round
 from vault.results import Disconnection
 from vault.rotation import Due, MediaSet, Opening, always_due, foresee, turn_of
 from vault.shield import Copy, Shield, find_shield
-from vault.window import Window, closes_at, longest_wait_s, next_opening
+from vault.window import WAIT_WITHOUT_S, Window, closes_at, longest_wait_s, next_opening
 from vault.wiring.sets import media_sets
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from vault.wiring.wired import Wired
 
 NIGHTS = 7  # of a due list, unless said
-NO_WINDOW_WAIT_S = 26 * 3600  # a target without a window takes part in every night
 _NOON_TO_NOON = timedelta(days=1)
 
 
@@ -60,7 +59,7 @@ def max_unseen_s(wired: Wired, target: str) -> int:
         ages = [policy.max_medium_age_s for policy in settings.loaded_policies.values()]
         return min(ages, default=31 * 86_400)
     window = settings.window_of(target)
-    wait_s = longest_wait_s(window) if window else NO_WINDOW_WAIT_S
+    wait_s = longest_wait_s(window) if window else WAIT_WITHOUT_S
     return (len(one.targets) + 1) * max(one.turn.days * 86_400, wait_s)
 
 
