@@ -22,6 +22,7 @@ from datetime import timedelta
 
 from vault.admission import is_carried
 from vault.airlock import Airlock, Opening
+from vault.amount import Amount
 from vault.believing import Believer, Signer, refuse_tampered
 from vault.errors import CoffreError, DoorError, DoorUnproven, Interrupted, Secured, TargetFull
 from vault.forecast import Forecast, foretell
@@ -146,10 +147,10 @@ class Carrier:
         if needed > room:
             trip.lacks = lacks
             raise TargetFull(
-                "{target} has room for {room} bytes and {needed} are to be carried",
+                "{target} has room for {room} and {needed} are to be carried",
                 target=trip.target.name,
-                room=max(room, 0),
-                needed=needed,
+                room=Amount(max(room, 0)),
+                needed=Amount(needed),
                 hint="is it time for a larger medium, or for retention on this one?",
             )
 

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from vault.amount import Amount
 from vault.errors import CatalogueError, CoffreError, Interrupted, SourceError, SpaceError
 from vault.fiche import Applied, Drilled, DrillOrder, DrillRecord, Metadata, Proven
 from vault.place import Application, Place, Streaming
@@ -356,8 +357,8 @@ def _require_room(scratch: bytes, wanted: Sequence[ManifestEntry]) -> None:
     room, needed = facts.f_bavail * facts.f_frsize, sum(entry.size_bytes for entry in wanted)
     if room < needed * _ROOM_FACTOR:
         raise SpaceError(
-            "the scratch space has room for {room} bytes and {needed} are to be restored",
-            room=room,
-            needed=needed,
+            "the scratch space has room for {room} and {needed} are to be restored",
+            room=Amount(room),
+            needed=Amount(needed),
             hint="a sample is enough: coffre drill run --sample 100?",
         )

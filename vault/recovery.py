@@ -22,6 +22,7 @@ from datetime import datetime
 from typing import Protocol
 
 from vault.airlock import Airlock, Opened, Opening
+from vault.amount import Amount
 from vault.believing import Believer
 from vault.errors import DestinationNotEmpty, NothingToRestore, RestoreError
 from vault.moments import Moments
@@ -351,10 +352,10 @@ def _require_room(folder: bytes, needed: int) -> None:
     room = facts.f_bavail * facts.f_frsize
     if room < needed:
         raise RestoreError(
-            "{folder} has room for {room} bytes and {needed} are to be restored",
+            "{folder} has room for {room} and {needed} are to be restored",
             folder=printable(folder),
-            room=room,
-            needed=needed,
+            room=Amount(room),
+            needed=Amount(needed),
             hint="is there a larger disk, or a part of the export that is enough?",
         )
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
+from vault.amount import said_again
+
 _VALUE = re.compile(r"{\w*}")
 _LEAST_LETTERS = 6  # a template of fewer letters would match anything
 _REMEMBERED = 4096  # sentences
@@ -34,7 +36,9 @@ class Retelling:
         return self._known(text) or self._in_parts(text)
 
     def _find(self, text: str) -> str | None:
-        """Give the telling of a sentence whose template the catalogue has."""
+        """Give the telling of an amount, or of a sentence whose template the catalogue has."""
+        if (size := said_again(text, self._language)) is not None:
+            return size
         told = self._catalogue.gettext(text)
         if told != text:
             return told

@@ -11,10 +11,11 @@ import pytest
 import typer
 
 from tests.rigs.vaults import TREE, ScratchVault
+from vault.amount import Amount
 from vault.cli import shown, words
 from vault.cli.app import app
 from vault.cli.progress import STEPS
-from vault.errors import CoffreError, MediaAbsent
+from vault.errors import CoffreError, MediaAbsent, TargetFull
 from vault.owners import OWNERS
 from vault.results import CycleVerdict, Disconnection, SourceVerdict, TargetOutcome, VaultStatus
 
@@ -174,6 +175,19 @@ def test_a_finished_reason_is_told_again_from_its_template(french):
         == f"rien n’est empilé dessus{NO_BREAK}; ouverture exclusive de 7:2{NO_BREAK}: accordée"
     )
     assert words.retell("a sentence that nobody knows") == "a sentence that nobody knows"
+
+
+def test_an_amount_inside_a_message_is_one_a_person_reads(french):
+    """At once, and where the finished sentence was kept."""
+    error = TargetFull(
+        "{target} has room for {room} and {needed} are to be carried",
+        target="disk-a",
+        room=Amount(268_435_456),
+        needed=Amount(1_500_000_000),
+    )
+    assert str(error) == "disk-a has room for 268 MB and 1.5 GB are to be carried"
+    said = "disk-a a de la place pour 268 Mo, et il y a 1,5 Go à copier"
+    assert words.message_of(error) == words.retell(str(error)) == said
 
 
 def test_english_is_left_as_it_is():

@@ -17,10 +17,9 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from vault.amount import amount
 from vault.cli.words import _, spoken
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
-_STEP = 1000
 _COLOURS = {"good": "32", "warn": "33", "bad": "31;1", "dim": "2", "strong": "1"}
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _WIDTH, _WIDEST = 80, 100
@@ -57,12 +56,7 @@ def number(value: float) -> str:
 
 def size(count: float) -> str:
     """Give a size: three figures and a unit of a thousand."""
-    value = float(count)
-    for unit in _UNITS:
-        if value < _STEP or unit == _UNITS[-1]:
-            return f"{_number(value, 0 if unit == 'B' or value >= 100 else 1)} {_(unit)}"
-        value /= _STEP
-    raise AssertionError
+    return amount(count, spoken())
 
 
 def seconds(value: float) -> str:

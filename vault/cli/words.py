@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from vault.amount import Amount, amount
 from vault.called import DISCONNECTIONS, OUTCOMES
 from vault.errors import CoffreError
 from vault.owners import OWNERS
@@ -133,13 +134,17 @@ def keep_time_of(zone: str) -> None:
 
 
 def _told(values: dict[str, Any]) -> dict[str, Any]:
-    """Tell again the values that are sentences themselves, and instants on the site's clock."""
-    return {
-        key: _value(value) if isinstance(value, str) else value for key, value in values.items()
-    }
+    """Tell again the values that are sentences themselves, instants on the site's clock, sizes."""
+    return {key: _value(value) for key, value in values.items()}
 
 
-def _value(text: str) -> str:
+def _value(value: object) -> object:
+    if isinstance(value, Amount):
+        return amount(value, _spoken)
+    return _value_of(value) if isinstance(value, str) else value
+
+
+def _value_of(text: str) -> str:
     if _INSTANT.fullmatch(text):
         from vault.cli.shown import moment
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vault.amount import amount
 from vault.report.pages import template
 from vault.report.teller import OFFLINE, Teller
 
@@ -330,10 +331,4 @@ class _Fiche:
         return t.plural("{count} day", "{count} days", int(seconds // _DAY_S))
 
     def _size(self, count: float) -> str:
-        french = self.t.language == "fr"
-        units = ("o", "ko", "Mo", "Go", "To") if french else ("B", "kB", "MB", "GB", "TB")
-        step = 0
-        while count >= 1000 and step < len(units) - 1:
-            count, step = count / 1000, step + 1
-        text = f"{count:.0f}" if not step or count >= 100 else f"{count:.1f}"
-        return f"{text.replace('.', ',') if french else text}\u00a0{units[step]}"
+        return amount(count, self.t.language).replace(" ", "\u00a0")

@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from vault.amount import Amount
 from vault.catalogue import Catalogue
 from vault.clock import SystemClock
 from vault.errors import (
@@ -484,10 +485,10 @@ class Wired:
     def _room(self) -> Sequence[str]:
         """Complain when the state's file system is nearly full."""
         facts = os.statvfs(self.settings.state)
-        free = facts.f_bavail * facts.f_frsize
-        if free >= _ROOM_LEAST_BYTES:
+        free, needed = Amount(facts.f_bavail * facts.f_frsize), Amount(_ROOM_LEAST_BYTES)
+        if free >= needed:
             return ()
-        return (f"{free} bytes are free where the state is, {_ROOM_LEAST_BYTES} are needed",)
+        return (f"{free} are free where the state is, {needed} are needed",)
 
 
 def _run_for_secret(argv: Sequence[str]) -> bytes:
