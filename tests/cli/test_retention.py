@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -534,6 +535,9 @@ def test_one_person_suffices_only_when_two_have_said_so_and_it_stands_as_a_gap(
         old = ("retention", "persons", "one", "--reason", "winter", "--by", "Mme Durand")
         assert not ask(thinned, *old).ok().document["one_suffices"]
     words = ("retention", "persons", "one", "--reason", "summer")
+    told = ask(thinned, *words, "--by", "M. Martin", json_too=False).ok().stdout
+    until = datetime.fromisoformat(re.search(r"by (\S+ \S+)\.$", told)[1] + "+00:00")
+    assert timedelta(days=6) < until - SystemClock().now() < timedelta(days=8)
     for by, suffices in (("M. Martin", False), ("m. martin ", False), ("Mme Durand", True)):
         document = ask(thinned, *words, "--by", by).ok().document
         assert faults(document) == []

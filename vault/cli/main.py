@@ -111,7 +111,10 @@ def _tell_at_once(session: Session, words: list[str]) -> int | None:
         if words == ["status"]:
             return status_command(session)
         gc.disable()  # it makes what it tells and ends: there is no garbage
-        return session.final_code(gaps_command(session, nagios="--nagios" in words))
+        try:
+            return session.final_code(gaps_command(session, nagios="--nagios" in words))
+        finally:
+            gc.enable()
     return None
 
 

@@ -137,7 +137,7 @@ def _require_proposal(wired: Wired, wanted: str) -> Proposal:
 
 def persons_command(session: Session, count: str, *, by: str, reason: str) -> int:
     """Say how many persons a removal takes."""
-    from vault.wiring.removal import switch_to_one, switch_to_two
+    from vault.wiring.removal import one_asked_until, switch_to_one, switch_to_two
 
     if count not in ("one", "two"):
         raise UsageError("one or two persons", hint="coffre retention persons two …")
@@ -151,11 +151,12 @@ def persons_command(session: Session, count: str, *, by: str, reason: str) -> in
         else:
             agreed = switch_to_one(wired, by=by, login=login, reason=reason)
             suffices = agreed is not None
-            session.say(
-                _("From now on one person suffices for a removal; it stands as a gap.")
-                if suffices
-                else _("Recorded. It holds when another person types the same.")
-            )
+            if (until := one_asked_until(wired)) is None:
+                line = _("From now on one person suffices for a removal; it stands as a gap.")
+            else:
+                line = _("Recorded. It holds once another person types the same, by {until}.")
+                line = line.format(until=moment(until, wired.settings.time_zone))
+            session.say(line)
         publish_all(wired)
     return session.emit({"one_suffices": suffices, "by": by})
 

@@ -160,9 +160,8 @@ def switch_to_one(wired: Wired, *, by: str, login: str, reason: str) -> OneSuffi
     if (agreed := one_suffices(wired)) is not None:
         return agreed
     asked, now = json.loads(wired.catalogue.fact(ASKED_FACT) or "{}"), wired.clock.now()
-    if asked and now > datetime.fromisoformat(asked["at"]) + _ASKED_FOR:
-        asked = {}
-    if not asked or same_person(asked["by"], by):
+    until = one_asked_until(wired)
+    if until is None or now > until or same_person(asked["by"], by):
         wired.ledger.append("one-person-asked", by=by, login=login, reason=reason)
         kept = {"by": by, "login": login, "at": now.isoformat()}
         wired.catalogue.set_fact(ASKED_FACT, json.dumps(kept))
@@ -180,6 +179,12 @@ def switch_to_one(wired: Wired, *, by: str, login: str, reason: str) -> OneSuffi
     wired.catalogue.set_fact(ONE_FACT, json.dumps(kept))
     wired.catalogue.set_fact(ASKED_FACT, "")
     return agreed
+
+
+def one_asked_until(wired: Wired) -> datetime | None:
+    """Give until when another person may confirm that one suffices; None when nobody asked."""
+    asked = json.loads(wired.catalogue.fact(ASKED_FACT) or "{}")
+    return datetime.fromisoformat(asked["at"]) + _ASKED_FOR if asked else None
 
 
 def switch_to_two(wired: Wired, *, by: str, login: str, reason: str) -> None:
