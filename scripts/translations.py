@@ -34,7 +34,7 @@ TABLES = {"STEPS", "CALLED", "OUTCOMES", "DISCONNECTIONS", "OWNERS", "PARSER", "
           "_CONFIDENCE", "RULES", "_STOPS"}  # fmt: skip
 # Keywords and calls whose texts end up before a person as a finished sentence.
 KEYWORDS = {"hint", "template", "mend", "reason", "reasons", "evidence", "help", "not_tested",
-            "detail"}  # fmt: skip
+            "detail", "noun"}  # fmt: skip
 CALLS = {"Refused", "Changed", "Unlawful", "_fail", "_report", "_lock", "_unknown", "_with",
          "shut", "_shut_all", "shut_all", "shut_production", "shut_whatever", "shut_listed",
          "asked", "BrokenStream"}  # fmt: skip
@@ -109,7 +109,7 @@ def _of_call(node: ast.Call, *, is_front: bool) -> Iterator[tuple[int, str, str 
 
 def _is_error(node: ast.Call) -> bool:
     name = _name(node.func) or ""
-    return name in _ERRORS or name in ("kind", "failure", "fail_with", "error_class")
+    return name in _ERRORS or name in ("kind", "failure", "fail_with", "error_class", "error")
 
 
 def _of_assignment(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[int, str, str | None]]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from vault.errors import CoffreError, HookError, Interrupted
@@ -47,13 +47,30 @@ class HookFolder:
     check: Callable[[str], None]  # raises CoffreError for a file that somebody else may write
     timeout_s: float = TIMEOUT_S
 
+    def look(self) -> Iterator[tuple[str, CoffreError | OSError | None]]:
+        """Give each moment that has a hook, and why that one would be refused; runs nothing."""
+        for moment in MOMENTS:
+            try:
+                self._check(moment)
+            except FileNotFoundError:
+                continue
+            except (CoffreError, OSError) as error:
+                yield moment, error
+            else:
+                yield moment, None
+
+    def _check(self, moment: str) -> str:
+        """Give the path of a hook that may be run; FileNotFoundError when there is none."""
+        path = os.path.join(self.folder, moment)
+        self.check(path)
+        self._check_folder()
+        return path
+
     def fire(self, moment: str, facts: Mapping[str, object]) -> HookResult:
         """Run the hook of a moment, from the main thread; every end of it is a result."""
         assert moment in MOMENTS, moment
-        path = os.path.join(self.folder, moment)
         try:
-            self.check(path)
-            self._check_folder()
+            path = self._check(moment)
         except FileNotFoundError:
             detail = "" if os.path.isdir(self.folder) else "there is no folder of hooks"
             return HookResult(moment=moment, outcome=HookOutcome.ABSENT, detail=detail)

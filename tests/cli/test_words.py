@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import string
@@ -15,6 +16,7 @@ from vault.amount import Amount
 from vault.cli import shown, words
 from vault.cli.app import app
 from vault.cli.progress import STEPS
+from vault.config.safety import POLICY, read_safely
 from vault.errors import CoffreError, MediaAbsent, TargetFull
 from vault.owners import OWNERS
 from vault.results import CycleVerdict, Disconnection, SourceVerdict, TargetOutcome, VaultStatus
@@ -188,6 +190,35 @@ def test_an_amount_inside_a_message_is_one_a_person_reads(french):
     assert str(error) == "disk-a has room for 268 MB and 1.5 GB are to be carried"
     said = "disk-a a de la place pour 268 Mo, et il y a 1,5 Go à copier"
     assert words.message_of(error) == words.retell(str(error)) == said
+
+
+def test_what_is_wrong_with_a_file_is_told_in_french(french, tmp_path):
+    """Its sort and what others may do to it are words of the sentence."""
+    file = tmp_path / "hr.yaml"
+    file.write_text("")
+    file.chmod(0o666)
+    with pytest.raises(CoffreError) as found:
+        read_safely(str(file), POLICY)
+    assert words.message_of(found.value) == (
+        f"politique {file}{NO_BREAK}: fichier qui peut être modifié par d’autres, mode 0666"
+    )
+
+
+def test_every_message_that_has_a_mend_is_among_the_texts(translations):
+    """Whatever the error is called by that is raised with it."""
+    texts = {text for text, _told in messages(translations)}
+    left_over = [
+        (path.name, call.lineno, call.args[0].value)
+        for path in (TREE / "vault").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and any(keyword.arg == "hint" for keyword in call.keywords)
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and re.search(r"[a-z]", re.sub(r"{\w+}", "", call.args[0].value))
+        and call.args[0].value not in texts
+    ]
+    assert left_over == []
 
 
 def test_english_is_left_as_it_is():

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vault.cli.session import Session, is_root
@@ -15,6 +16,7 @@ from vault.cli.words import _, about, called, hint_of, message_of, retell
 from vault.errors import CatalogueError, CoffreError, ExitCode, LedgerError, LockHeld
 
 if TYPE_CHECKING:
+    from vault.config import SourceSettings
     from vault.results import ShutReport
     from vault.wiring.wired import Wired
 
@@ -78,6 +80,7 @@ _LABELS = {
     "door": "door {name}",
     "target": "target {name}",
     "source": "source {name}",
+    "hook": "hook {name}",
     "lock": "lock {name}",
 }
 
@@ -105,6 +108,7 @@ def _examine(wired: Wired) -> Iterator[Finding]:
     )
     yield from _vault(wired)
     yield from _sources(wired)
+    yield from _hooks(wired)
     yield from _locks()
 
 
@@ -250,7 +254,31 @@ def _sources(wired: Wired) -> Iterator[Finding]:
                 mend=_("is the path right, and its disk mounted?"),
             )
         else:
-            yield Finding(name=f"source {name}", good=True, says=source.kind)
+            yield _try(f"source {name}", partial(_ready, wired, name, source), "")
+
+
+def _ready(wired: Wired, name: str, source: SourceSettings) -> str:
+    from vault.wiring.sources import check_source
+
+    check_source(wired, name, source)
+    if source.kind == "sftp":
+        line = _("key or password and confirmed host key are here; does it answer? {command}")
+        return line.format(command=f"coffre source test {name}")
+    return source.kind if source.mount is None else f"{source.mount.type} {source.mount.what}"
+
+
+def _hooks(wired: Wired) -> Iterator[Finding]:
+    """Tell the hooks that are there: one that is refused would be told in its night only."""
+    from vault.wiring.moments import hook_folder
+
+    for moment, why in hook_folder(wired).look():
+        yield _try(f"hook {moment}", partial(_would_run, why), "")
+
+
+def _would_run(why: CoffreError | OSError | None) -> str:
+    if why is not None:
+        raise why
+    return _("would run")
 
 
 def _locks() -> Iterator[Finding]:

@@ -27,6 +27,7 @@ _FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 _current: gettext.NullTranslations = gettext.NullTranslations()
 _spoken = "en"
 _zone = "Etc/UTC"
+_NAMING = ("noun", "kind", "done")  # values that name a sort of thing, or what is done to it
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?[+-]\d\d:\d\d")
 
 # What a verdict, an outcome, a status or a class of disconnection is called.
@@ -134,8 +135,14 @@ def keep_time_of(zone: str) -> None:
 
 
 def _told(values: dict[str, Any]) -> dict[str, Any]:
-    """Tell again the values that are sentences themselves, instants on the site's clock, sizes."""
-    return {key: _value(value) for key, value in values.items()}
+    """Tell again the values that are sentences themselves, instants on the site's clock, sizes.
+
+    What a thing is called or what is done to it is a single word that is translated there alone.
+    """
+    return {
+        key: _(value) if key in _NAMING and isinstance(value, str) else _value(value)
+        for key, value in values.items()
+    }
 
 
 def _value(value: object) -> object:

@@ -18,11 +18,13 @@ import stat
 from dataclasses import dataclass
 from typing import NoReturn
 
+from vault.amount import Amount
 from vault.errors import CoffreError, ConfigError, SecretError
 
 MAX_BYTES = 1 << 20
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_WORDS = ("written", "read")  # what others may have done to a file
 _OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 
 
@@ -125,13 +127,12 @@ def _judge(found: os.stat_result, path: str, kind: Kind) -> None:
         )
     _judge_owner(found, path, kind)
     if found.st_mode & kind.forbidden:
-        may = "written" if found.st_mode & kind.forbidden & _OTHERS_WRITE else "read"
         raise kind.error(
-            "{noun} {path} may be {may} by others: mode {mode}",
+            "{noun} {path} may be {done} by others: mode {mode}",
             hint="chmod {chmod} {quoted}?",
             noun=kind.noun,
             path=path,
-            may=may,
+            done=_WORDS[not found.st_mode & kind.forbidden & _OTHERS_WRITE],
             mode=f"{stat.S_IMODE(found.st_mode):04o}",
             chmod=kind.chmod,
             quoted=shlex.quote(path),
@@ -173,10 +174,10 @@ def _read_all(fd: int, path: str, kind: Kind) -> bytes:
         left -= len(piece)
     if not left:
         raise kind.error(
-            "{noun} {path} is larger than {limit} bytes",
+            "{noun} {path} is larger than {limit}",
             hint="is it the right file?",
             noun=kind.noun,
             path=path,
-            limit=MAX_BYTES,
+            limit=Amount(MAX_BYTES),
         )
     return b"".join(pieces)

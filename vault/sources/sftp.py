@@ -20,7 +20,7 @@ from vault.sources.completeness import Rule
 from vault.sources.origin import Changed, Deadline, Unreadable
 from vault.sources.sftp_lines import Lines, failed
 from vault.sources.sftp_reader import Dropped, Facts, NotAllowed, NotThere, SftpError, SftpReader
-from vault.sources.ssh_session import Account, NoChannel, SshSession
+from vault.sources.ssh_session import Account, NoChannel, SshSession, private_key, require_pinned
 from vault.sources.tree import Survey, join
 
 if TYPE_CHECKING:
@@ -75,6 +75,12 @@ class SftpSource:
         with Lines(self.name, self._account, self._channels) as lines:
             origin = _SftpOrigin(self.name, self._path, lines)
             return collect_tree(origin, reception, self._rule, deadline=deadline, progress=progress)
+
+    def require_ready(self) -> None:
+        """Look for what a connection needs, and make none; HostKeyUnknown or SecretError."""
+        require_pinned(self.name, self._account)
+        if self._account.key is not None:
+            private_key(self._account.key)
 
     def test_connection(self) -> ConnectionFacts:
         """Connect, list the root once, and say what was found; nothing is pulled."""

@@ -59,6 +59,7 @@ _MACS = (
     "hmac-sha2-512",
     "hmac-sha1",
 )
+_TOLD = {"nothing": "it does not say"}  # of what a host accepts
 _KEY_KINDS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
@@ -88,6 +89,18 @@ class NoChannel(Exception):
     """The host allows no further channel on this connection."""
 
 
+def require_pinned(source: str, account: Account) -> Sequence[HostKey]:
+    """Give the host keys that a person confirmed; HostKeyUnknown when there is none."""
+    pinned = read_pinned(account.known_hosts, account.host, account.port)
+    if not pinned:
+        raise HostKeyUnknown(
+            "the host key of {source} was never confirmed",
+            hint="coffre source trust {source} shows it for comparison?",
+            source=source,
+        )
+    return pinned
+
+
 class SshSession:
     """One authenticated connection."""
 
@@ -95,13 +108,7 @@ class SshSession:
         """Connect, prove the host, then ourselves; closed again on any failure."""
         self._source = source
         self._account = account
-        pinned = read_pinned(account.known_hosts, account.host, account.port)
-        if not pinned:
-            raise HostKeyUnknown(
-                "the host key of {source} was never confirmed",
-                hint="coffre source trust {source} shows it for comparison?",
-                source=source,
-            )
+        pinned = require_pinned(source, account)
         self._transport = _connect(account.host, account.port, source, timeout_s)
         try:
             self._prove_host(pinned)
@@ -186,7 +193,7 @@ class SshSession:
         transport.auth_timeout = AUTH_S
         try:
             if account.key is not None:
-                more = transport.auth_publickey(account.user, _private_key(account.key))
+                more = transport.auth_publickey(account.user, private_key(account.key))
             elif account.password is not None:
                 secret = account.password.reveal().decode("utf-8")
                 more = transport.auth_password(account.user, secret)
@@ -207,7 +214,7 @@ class SshSession:
             "or the password right? (the host accepts: {wanted})",
             source=self._source,
             user=self._account.user,
-            wanted=", ".join(wanted) if wanted else "it does not say",
+            wanted=", ".join(wanted) if wanted else _TOLD["nothing"],
         )
 
 
@@ -265,7 +272,8 @@ def _unreachable(source: str, error: BaseException) -> SourceUnreachable:
     )
 
 
-def _private_key(secret: Secret) -> paramiko.PKey:
+def private_key(secret: Secret) -> paramiko.PKey:
+    """Read a private key; SecretError when it is none, or has a passphrase."""
     text = secret.reveal().decode("utf-8", "replace") + "\n"
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         with contextlib.suppress(SSHException, ValueError, IndexError, TypeError):

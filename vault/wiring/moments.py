@@ -28,19 +28,21 @@ def make_moments(wired: Wired) -> Moments:
     """Make what fires the hooks beside ``vault.yaml``."""
     settings = wired.settings.hooks
     return Moments(
-        hooks=PingingHooks(
-            HookFolder(
-                folder=os.path.join(wired.settings.base, "hooks"),
-                check=check_executable,
-                timeout_s=settings.timeout,
-            ),
-            wired,
-        ),
+        hooks=PingingHooks(hook_folder(wired), wired),
         airlock=wired.airlock,
         ledger=wired.ledger,
         clock=wired.clock,
         pause=time.sleep,
         medium_wait_s=settings.medium_wait,
+    )
+
+
+def hook_folder(wired: Wired) -> HookFolder:
+    """Give the hooks beside ``vault.yaml``."""
+    return HookFolder(
+        folder=os.path.join(wired.settings.base, "hooks"),
+        check=check_executable,
+        timeout_s=wired.settings.hooks.timeout,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from vault.config import SecretRef, SourceSettings
-from vault.errors import CoffreError, ConfigError, SourceError
+from vault.errors import CoffreError, ConfigError, SecretError, SourceError
 from vault.intake import NightSource
 from vault.policy import Policy
 from vault.ports import Progress, Source
@@ -116,6 +118,21 @@ def make_source(wired: Wired, name: str, source: SourceSettings) -> Source:
     )
 
 
+def check_source(wired: Wired, name: str, source: SourceSettings) -> None:
+    """Look for what a source needs of this host, and ask nobody; raises CoffreError."""
+    if source.kind == "sftp":
+        make_sftp(wired, name, source).require_ready()
+        return
+    make_source(wired, name, source)
+    if source.command and shutil.which(source.command[0]) is None:
+        raise SourceError(
+            "{program} could not be started: {reason}",
+            hint="is {program} installed, and may it be executed?",
+            program=source.command[0],
+            reason=os.strerror(errno.ENOENT),
+        )
+
+
 def _mount(wired: Wired, name: str, source: SourceSettings) -> Mount:
     assert source.mount is not None
     credentials = source.mount.credentials
@@ -138,7 +155,7 @@ def make_sftp(wired: Wired, name: str, source: SourceSettings) -> SftpSource:
         port=where.port,
         user=where.user,
         known_hosts=os.fsencode(where.known_hosts),
-        key=_optional(wired, where.key, f"sources.{name}.sftp.key"),
+        key=_ssh_key(wired, name, where.key),
         password=_optional(wired, where.password, f"sources.{name}.sftp.password"),
     )
     return SftpSource(
@@ -149,6 +166,19 @@ def make_sftp(wired: Wired, name: str, source: SourceSettings) -> SftpSource:
         done_file=source.done_file,
         stable_for_s=source.stable_for or 0,
     )
+
+
+def _ssh_key(wired: Wired, name: str, ref: SecretRef | None) -> Secret | None:
+    """Read a private key; of one that is not there yet the command is told that makes it."""
+    try:
+        return _optional(wired, ref, f"sources.{name}.sftp.key")
+    except SecretError as error:
+        file = ref.file if ref is not None else None
+        if file is None or os.path.lexists(os.path.join(wired.settings.base, file)):
+            raise
+        values = {**error.values, "source": name}
+        hint = "coffre source key {source} makes one"
+        raise SecretError(error.template, hint=hint, **values) from None
 
 
 def _optional(wired: Wired, ref: SecretRef | None, name: str) -> Secret | None:
