@@ -168,6 +168,9 @@ def mounted(device: str, where: Path, *options: str) -> Iterator[Path]:
             time.sleep(0.05)
         else:
             raise AssertionError(f"{where} could not be unmounted")
+        # A namespace that another test made meanwhile has a copy of the mount until it lets go.
+        with suppress(AssertionError):
+            wait_free(device, timeout_s=5.0)
 
 
 def fsck(disk_or_image: Disk | Path) -> subprocess.CompletedProcess[str]:
