@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from tests.rigs.vaults import TREE
 from vault import retelling
 from vault.cli import words
 from vault.cli.app import _narrow, app
+from vault.cli.main import run_words
 
 pytestmark = pytest.mark.xdist_group("cli")
 
@@ -135,3 +137,39 @@ def test_a_signal_waits_for_what_loads(tmp_path: Path, number: signal.Signals) -
         env={**os.environ, "PYTHONPATH": str(TREE)},
     )
     assert (told.stdout, told.stderr) == ("True\n", "")
+
+
+def ended(vault, *said: str, stdout: str) -> int:
+    """Give how a process of its own ends, which buffers as it does for everybody."""
+    environment = {**os.environ, "PYTHONPATH": str(TREE)}
+    environment.pop("PYTHONUNBUFFERED", None)
+    with open(stdout, "wb") as file:
+        command = [sys.executable, "-m", "vault.cli.main", "-c", str(vault.config), *said]
+        return subprocess.run(
+            command, stdout=file, stderr=subprocess.DEVNULL, env=environment
+        ).returncode
+
+
+def test_what_cannot_be_said_ends_with_a_code_of_the_table(vault):
+    """The interpreter's own is 120; another code than 0 stays what it was."""
+    assert ended(vault, "config", "validate", stdout="/dev/null") == 0
+    assert ended(vault, "config", "validate", stdout="/dev/full") == 1
+    assert ended(vault, "gaps", "--nagios", stdout="/dev/full") == 2
+    assert ended(vault, "no-such-word", "--json", stdout="/dev/full") == 2
+
+
+def test_a_monitoring_host_reads_unknown_where_the_status_is_none(mine, ask):
+    """Neither a warning nor a traceback."""
+    (mine.state / "public" / "status.json").write_text('{"status": "locked"}')
+    assert ask(mine, "gaps", "--nagios").code == 3
+
+
+def test_an_error_that_nobody_hears_keeps_its_code(vault, monkeypatch):
+    """A journal that was restarted, a dead ``tee``: no second error takes its place."""
+
+    class Deaf(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Deaf())
+    assert run_words(["-c", str(vault.config), "gaps", "--since", "yesterday"]) == 2

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import NoReturn
 
 from vault.cli.session import Session
-from vault.cli.words import LANGUAGES, _, language_of_environment, speak
+from vault.cli.words import LANGUAGES, _, complain, language_of_environment, speak
 from vault.errors import CoffreError, ExitCode, Interrupted, NeedsRoot, UsageError
 
 _LOADER = "<frozen importlib._bootstrap>"
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     _write_whatever_the_locale()
     _end_on_signals()
     os.umask(0o077)
-    code = run_words(sys.argv[1:] if argv is None else argv)
+    code = _said(run_words(sys.argv[1:] if argv is None else argv))
     gc.freeze()  # all of it goes with the process: nothing is looked for in it on the way out
     sys.exit(code)
 
@@ -63,8 +63,23 @@ def run_words(argv: Sequence[str]) -> int:
     session = Session()
     code = _run(session, argv)
     if session.is_overruled:
-        print(_("DEGRADED: a door could not be proven shut. Pull the cable."), file=sys.stderr)  # noqa: T201
+        complain(_("DEGRADED: a door could not be proven shut. Pull the cable."))
     return code
+
+
+def _said(code: int) -> int:
+    """Write out what was said; give the code, which 0 no longer is when that failed.
+
+    Left to the interpreter, a full disk or a closed pipe would end any command with 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # closed before we began
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            code = code or ExitCode.FAILED
+    return int(code)
 
 
 def _run(session: Session, argv: Sequence[str]) -> int:

@@ -7,13 +7,12 @@ Rule 2: the vault's lock is held while anything is sent, so that no door opens m
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from vault.cli.words import _, retell
+from vault.cli.words import _, complain, retell
 from vault.errors import CoffreError, ExitCode, Interrupted, LockHeld, NotInitialised, UsageError
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def warned(what: str = "notice") -> Iterator[None]:
 
 def _warn(warning: str) -> None:
     if warning:
-        print(f"coffre: {retell(warning)}", file=sys.stderr)  # noqa: T201
+        complain(f"coffre: {retell(warning)}")
 
 
 # -- coffre notify

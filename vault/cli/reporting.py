@@ -11,14 +11,13 @@ import csv
 import io
 import json
 import os
-import sys
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from vault.cli.session import Session, is_root
 from vault.cli.standing import read_public
-from vault.cli.words import _, called, spoken
+from vault.cli.words import _, called, complain, spoken
 from vault.errors import CoffreError, NeedsRoot, NotInitialised, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def publish_reports(wired: Wired) -> bool:
         publish_overview(wired, gaps)
     except (OSError, CoffreError) as error:
         line = _("the public reports could not be written: {reason}")
-        print(f"coffre: {line.format(reason=error)}", file=sys.stderr)  # noqa: T201
+        complain(f"coffre: {line.format(reason=error)}")
         return False
     return True
 

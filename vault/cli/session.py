@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vault.cli.words import hint_of, keep_time_of, message_of, speak
+from vault.cli.words import complain, hint_of, keep_time_of, message_of, speak
 from vault.errors import CoffreError, ExitCode, NotInitialised
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ class Session:
         code = error.exit_code
         if self.as_json:
             return self.emit({"error": error_members(error)}, code)
-        print(f"coffre: {message_of(error)} [{error.reference}]", file=sys.stderr)  # noqa: T201
+        complain(f"coffre: {message_of(error)} [{error.reference}]")
         if hint := hint_of(error):
-            print(f"  → {hint}", file=sys.stderr)  # noqa: T201
+            complain(f"  → {hint}")
         return self.final_code(code)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from zoneinfo import ZoneInfo
 from vault.cli.notifying import send_what_waits, tell_raised, write_expected
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, table, wrapped
-from vault.cli.words import _, about, called, retell
+from vault.cli.words import _, about, called, complain, retell
 from vault.errors import CoffreError, DoorUnproven, ExitCode, NotInitialised, UsageError
 from vault.gap_groups import group_gaps, source_in
 
@@ -56,7 +55,7 @@ def publish(wired: Wired) -> None:
         write_expected(wired)
     except (OSError, CoffreError) as error:
         line = _("the public status could not be written: {reason}")
-        print(f"coffre: {line.format(reason=error)}", file=sys.stderr)  # noqa: T201
+        complain(f"coffre: {line.format(reason=error)}")
     else:
         if raised:
             send_what_waits(wired)
@@ -221,6 +220,11 @@ def gaps_command(
         if not nagios:
             raise
         session.fail(error)
+        return _UNKNOWN
+    except (OSError, KeyError, TypeError, ValueError) as error:  # a status that is none of ours
+        if not nagios or isinstance(error, BrokenPipeError):
+            raise
+        session.fail(CoffreError("the public status cannot be read: {reason}", reason=repr(error)))
         return _UNKNOWN
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import gettext
 import os
 import re
+import sys
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -104,6 +106,12 @@ def _(text: str) -> str:
 def plural(one: str, many: str, count: int) -> str:
     """Give the form for a count, with ``{count}`` put in."""
     return _current.ngettext(one, many, count).format(count=count)
+
+
+def complain(text: str) -> None:
+    """Say on standard error what went wrong; that nobody hears it stops nothing."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def about(what: str, text: str) -> str:
