@@ -6,32 +6,17 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.rigs.waiting import wait_until, wait_until_ended
 from vault.errors import Interrupted, ProcessError
 from vault.process import STDERR_TAIL_BYTES, TimedOut, run, run_together, sealed
 from vault.secret import Secret
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(happened, timeout_s=5.0):
-    closes_at_s = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < closes_at_s, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def wait_for_pid(path: Path) -> int:
@@ -119,7 +104,7 @@ def test_deadline_kills_the_whole_group_even_when_it_will_not_end(tmp_path):
     with pytest.raises(TimedOut):
         run(["sh", "-c", script], timeout_s=0.3, grace_s=0.2)
     grandchild = int((tmp_path / "pid").read_text())
-    wait_until(lambda: not is_alive(grandchild))
+    wait_until_ended(grandchild)
 
 
 def test_child_is_asked_by_the_named_signal_before_it_is_killed(tmp_path):
@@ -137,7 +122,7 @@ def test_what_a_child_leaves_behind_neither_delays_nor_outlives_it(tmp_path, mon
     finished = run(["sh", "-c", script], timeout_s=30)
     assert finished.stdout == b"said\n"
     assert finished.duration_s < 5
-    wait_until(lambda: not is_alive(int((tmp_path / "pid").read_text())))
+    wait_until_ended(int((tmp_path / "pid").read_text()))
 
 
 def test_interruption_kills_the_child_and_is_raised_on(tmp_path):
@@ -153,7 +138,7 @@ def test_interruption_kills_the_child_and_is_raised_on(tmp_path):
     with sigterm_raises(), pytest.raises(Interrupted):
         run(["sh", "-c", script], timeout_s=30)
     sender.join()
-    assert not is_alive(int((tmp_path / "pid").read_text()))
+    wait_until_ended(int((tmp_path / "pid").read_text()))
 
 
 def children_of_ours() -> set[str]:
@@ -188,7 +173,7 @@ def test_child_dies_when_we_are_killed(tmp_path):
     finally:
         parent.kill()
         parent.wait()
-    wait_until(lambda: not is_alive(child), timeout_s=2)
+    wait_until_ended(child, timeout_s=2)
 
 
 def test_ignored_interrupts_are_heard_again_by_a_child(tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.restics import MACHINE, write_reception
+from tests.rigs.waiting import wait_until_ended
 from vault.errors import (
     ExitCode,
     Interrupted,
@@ -38,13 +39,6 @@ def fake(folder: Path, script: str, name: str = "restic") -> str:
     path.write_text("#!/bin/sh\n" + script + "\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.fixture
@@ -280,7 +274,7 @@ def test_fault_73_hung_restic_is_ended_at_its_deadline(
     ):
         with pytest.raises(TimedOut):
             act(landing_of(script, timeout_s=0.3))
-        assert not is_alive(int((tmp_path / "pid").read_text()))
+        wait_until_ended(int((tmp_path / "pid").read_text()), timeout_s=20)
 
 
 def test_fault_73_slow_restic_is_asked_by_the_signal_it_cleans_up_after(landing_of, tmp_path):

@@ -12,9 +12,10 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,10 +23,12 @@ import pytest
 
 from tests.rigs.disk import Disk
 from tests.rigs.vaults import ScratchVault
+from tests.rigs.waiting import wait_until
 from tests.scenarios.test_40_every_gap import age, records, rewrite, shown
 
 PARIS = ZoneInfo("Europe/Paris")
 _PATIENCE_S = 90.0
+until = partial(wait_until, timeout_s=_PATIENCE_S)
 OnDisk = tuple[ScratchVault, Disk]
 
 
@@ -37,14 +40,6 @@ def ledger(vault: ScratchVault) -> list[dict]:
 
 def count(vault: ScratchVault, kind: str) -> int:
     return sum(entry["kind"] == kind for entry in ledger(vault))
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Wait until something is so, with patience for a busy machine."""
-    gives_up_at = time.monotonic() + _PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < gives_up_at, f"never came: {what}"
-        time.sleep(0.02)
 
 
 def set_window(vault: ScratchVault, opens: datetime, *, lasts: str = "1h", more: str = "") -> None:
