@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vault.elapsed import LEAP, SET_AHEAD, Leap, Tick, find_leap, off_unvouched_s, passed_s
+from vault.elapsed import (
+    LEAP,
+    OFF_IN_ALL,
+    SET_AHEAD,
+    Leap,
+    Tick,
+    find_leap,
+    off_unvouched_s,
+    passed_s,
+)
 
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
 DAY_S = 86_400.0
@@ -46,6 +55,48 @@ def test_a_clock_set_ahead_in_small_steps_has_leapt():
     assert found == Leap(n=3, days=1)
     assert leap(ticks(*steps, vouched=(6,))) is None
     assert timedelta(days=1) == SET_AHEAD
+
+
+def test_a_host_that_is_off_each_day_is_asked_about_once_it_was_off_for_long_in_all():
+    """No step is more than a leap; together they would make any point old."""
+    off = [(3.9 * n, str(n), 0.01) for n in range(8)]
+    assert leap(ticks(*off)) == Leap(n=4, days=15)
+    assert leap(ticks(*off[:4])) is None
+    assert leap(ticks(*off[:3], (8, "2", 0.2), *off[3:6], vouched=(3,))) is None
+    assert timedelta(days=15) == OFF_IN_ALL
+
+
+def test_a_battery_clock_that_is_slow_is_no_leap():
+    """It starts an hour behind and is set right soon after, for forty nights."""
+    clocks = [(0.0, "0", 0.0)]
+    for night in range(1, 40):
+        boot, hour = str(night), 1 / 24
+        clocks += [(night - hour, boot, 0.02), (night + 0.02, boot, 0.04), (night + 0.98, boot, 1)]
+    assert leap(ticks(*clocks)) is None
+
+
+def test_what_was_set_back_may_not_all_be_set_ahead_again():
+    """A vault founded under a date of 2030 has years that nobody took from it."""
+    right = [(0, "a", 0), (-1400, "a", 0.1)]
+    assert leap(ticks(*right, (-1397.5, "a", 0.2))) == Leap(n=2, days=1)
+    assert leap(ticks(*right, (-1398.9, "a", 0.2))) is None
+
+
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        pytest.param([(0, "a", 5), (1, "a", 13), (1, "a", 6)], id="it-went-back"),
+        pytest.param([(0, "a", 5), (1, "b", 1), (2, "a", 7)], id="a-boot-that-had-ended"),
+    ],
+)
+def test_a_boot_clock_that_does_what_none_does_is_asked_about(clocks):
+    """Entries were written under a clock that somebody made; or under two."""
+    assert leap(ticks(*clocks)) == Leap(n=2, days=None)
+    assert leap(ticks(*clocks, (2.1, clocks[-1][1], 7.1), vouched=(3,))) is None
+
+
+def test_two_writers_whose_stamps_cross_are_no_leap():
+    assert leap(ticks((0, "a", 1), (0, "a", 1 - 0.5 / DAY_S))) is None
 
 
 def test_idle_days_of_a_host_that_ran_are_no_leap():

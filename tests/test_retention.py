@@ -236,6 +236,7 @@ def test_every_alarm_stops_the_run():
 def test_clock_night_media_and_copies_stop_the_run():
     assert stops(is_behind=True, alarms=["clock-behind"]) == ["clock-behind"]
     assert stops(leap=Leap(n=1, days=9)) == ["clock-leapt"]
+    assert stops(leap=Leap(n=1, days=None)) == ["boot-clock-back"]
     assert stops(last_verdict="") == ["no-night"]
     assert stops(last_verdict="corrupt") == ["bad-night"]
     assert stops(waiting=["disk-b", "disk-a"]) == ["medium-waits", "medium-waits"]

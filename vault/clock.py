@@ -1,12 +1,26 @@
 """The real clock: wall time in UTC, and the boot clock that never steps back.
 
 Rule 1: intervals and deadlines are on the boot clock; wall time is recorded and never orders.
+Rule 2: the boot clock that is recorded is the host's own. In a time namespace it is what whoever
+    made that wanted, and so is the id of a boot with something mounted over it: nothing is
+    recorded there.
+Source: time_namespaces(7), proc_pid_mountinfo(5).
 """
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
+
+from vault.errors import ClockForeign
+from vault.mount_tables import read_table
+
+_BOOT_ID = b"/proc/sys/kernel/random/boot_id"
+_HOST_TIME = "time:[4026531834]"  # the kernel's number of the first time namespace
+_POINT, _ROOT = 4, 3  # fields of a line of a mount table
 
 
 class SystemClock:
@@ -21,6 +35,45 @@ class SystemClock:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def boot_id(self) -> str:
-        """Give the kernel's id of this boot."""
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        """Give the kernel's id of this boot; ClockForeign where that, or its clock, is not its."""
+        return _read_boot_id()
+
+
+@cache
+def _read_boot_id() -> str:
+    try:
+        namespace = os.readlink("/proc/self/ns/time")
+    except FileNotFoundError:  # before Linux 5.6, or built without: there is one clock
+        namespace = _HOST_TIME
+    if namespace != _HOST_TIME:
+        raise ClockForeign(
+            "coffre runs in a time namespace, whose boot clock anybody sets",
+            hint="start it from the host itself: what must wait is counted by its boot clock",
+        )
+    if not is_the_kernels(_BOOT_ID, read_table(os.getpid()) or ()):
+        raise ClockForeign(
+            "something is mounted over {path}",
+            path=os.fsdecode(_BOOT_ID),
+            hint="unmount it: by this id one boot of the host is told from another",
+        )
+    with open(_BOOT_ID, encoding="ascii") as file:
+        return file.read().strip()
+
+
+def is_the_kernels(path: bytes, table: Iterable[bytes]) -> bool:
+    """Say whether a path below ``/proc`` is the file of that name which the kernel keeps there.
+
+    ``table`` is a mount table; of mounts at one point the last one is seen. A part of ``proc``
+    mounted in its own place, as containers have it, is the kernel's too.
+    """
+    found: list[bytes] = []
+    for line in table:
+        fields = line.split()
+        point = fields[_POINT]
+        is_above = path == point or path.startswith(point.rstrip(b"/") + b"/")
+        if is_above and (not found or len(point) >= len(found[_POINT])):
+            found = fields
+    if not found or found[found.index(b"-") + 1] != b"proc":
+        return False
+    root, point = found[_ROOT].rstrip(b"/"), found[_POINT].rstrip(b"/")
+    return b"/proc" + root + path[len(point) :] == path

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LEAP = timedelta(days=4)  # a host that was off for longer is asked about
+OFF_IN_ALL = timedelta(days=15)  # and one that was off for longer in all, in however many nights
 SET_AHEAD = timedelta(days=1)  # a clock that was set ahead by more, in all, while the host ran
+_BACK_S = 1.0  # the boot clock never goes back; no two writers' stamps are so far apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,35 +37,48 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leap:
-    """The clock leapt ahead between two entries of the ledger."""
+    """The clock leapt ahead between two entries of the ledger, or what counts time went back."""
 
     n: int  # of the entry after it
-    days: int
+    days: int | None  # None: the clock of a boot went back, or a boot that had ended came again
 
 
 def find_leap(ticks: Iterable[Tick], now: Tick) -> Leap | None:
     """Give the first leap of the clock that nothing vouched for afterwards; None without one.
 
-    It is a host that was off for more than ``LEAP``, or a wall clock that gained more than
-    ``SET_AHEAD`` on the boot clocks in however many steps.
+    It is a host that was off for more than ``LEAP`` at once or ``OFF_IN_ALL`` together, a wall
+    clock that gained more than ``SET_AHEAD`` on the boot clocks in however many steps, or a boot
+    clock that did what none does. What the wall clock lost is given back to it, up to as much: a
+    host whose battery clock is slow starts behind and is set right every time.
     """
     found: Leap | None = None
     before: Tick | None = None
-    gained = timedelta()
+    gained, off = timedelta(), timedelta()
+    ended: set[str] = set()  # boots that came before the one of ``before``
     for tick in (*ticks, now):
         if tick.vouches:
-            found, gained = None, timedelta()
+            found, gained, off = None, timedelta(), timedelta()
         elif before is not None and found is None:
             step = tick.at - before.at - timedelta(seconds=_ran_s(before, tick))
-            if tick.boot != before.boot:
-                days = step if step > LEAP else None
+            if tick.boot == before.boot:
+                gained = max(gained + step, -SET_AHEAD)
             else:
-                gained = max(gained + step, timedelta())
-                days = gained if gained > SET_AHEAD else None
-            if days is not None:
-                found = Leap(n=tick.n, days=days.days)
+                gained = max(gained + min(step, timedelta()), -SET_AHEAD)
+                off += max(step, timedelta())
+            if tick.boot in ended or _goes_back(before, tick):
+                found = Leap(n=tick.n, days=None)
+            elif gained > SET_AHEAD:
+                found = Leap(n=tick.n, days=gained.days)
+            elif tick.boot != before.boot and (step > LEAP or off > OFF_IN_ALL):
+                found = Leap(n=tick.n, days=(step if step > LEAP else off).days)
+        if before is not None and tick.boot != before.boot:
+            ended.add(before.boot)
         before = tick
     return found
+
+
+def _goes_back(before: Tick, after: Tick) -> bool:
+    return after.boot == before.boot and after.mono < before.mono - _BACK_S
 
 
 def passed_s(ticks: Sequence[Tick], now: Tick, *, off_s: float) -> float:

@@ -109,6 +109,12 @@ class ClockError(CoffreError):
     reference = "clock-behind"
 
 
+class ClockForeign(CoffreError):
+    """The boot clock of this process, or the id of the boot, is not the host's own."""
+
+    reference = "clock-foreign"
+
+
 class SpaceError(CoffreError):
     """There is not enough room for what is to be written."""
 

@@ -53,6 +53,8 @@ _STOPS: Mapping[str, str] = {
     "clock-behind": "the clock is behind the last entry of the ledger",
     "clock-leapt": "the clock leapt ahead at entry {of} of the ledger (days: {days}), and nobody "
     "has confirmed it",
+    "boot-clock-back": "the boot clock went back at entry {of} of the ledger, which none does, and "
+    "nobody has confirmed the time since",
     "medium-waits": "{of} was here in the last night and lacks it",
     "no-copy": "no medium holds what the landing holds",
     "no-retention": "vault.yaml gives {of} no retention: it keeps every view for ever",
@@ -253,7 +255,7 @@ def find_stops(
     if is_behind:
         stops.append(Stop(kind="clock-behind"))
     if leap is not None:
-        stops.append(Stop(kind="clock-leapt", values={"of": leap.n, "days": leap.days}))
+        stops.append(_of_leap(leap))
     stops += [
         Stop(kind="alarm", values={"of": kind})
         for kind in sorted(set(alarms))
@@ -267,6 +269,12 @@ def find_stops(
     if last_verdict and not has_copy:
         stops.append(Stop(kind="no-copy"))
     return tuple(stops)
+
+
+def _of_leap(leap: Leap) -> Stop:
+    if leap.days is None:
+        return Stop(kind="boot-clock-back", values={"of": leap.n})
+    return Stop(kind="clock-leapt", values={"of": leap.n, "days": leap.days})
 
 
 _GOOD_NIGHTS = frozenset({"sound", "incomplete", "partial", "media-absent"})

@@ -84,6 +84,8 @@ def aged_once(ask) -> Iterator[ScratchVault]:
             if night < NIGHTS:
                 vault.grow(night)
                 ago -= timedelta(days=DAYS_APART)
+        # The host was off between the nights; somebody says that the clock is right.
+        ask(vault, "clock", "confirm", "--by", "M. Martin", "--reason", "off all summer").ok()
         yield vault
 
 

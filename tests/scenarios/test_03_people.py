@@ -139,6 +139,18 @@ def test_fault_70_a_clock_behind_the_ledger_stops_the_night(held: ScratchVault) 
         assert refused.document["error"]["reference"] == "clock-behind"
 
 
+@pytest.mark.root
+def test_nothing_is_recorded_under_a_boot_clock_that_somebody_made(held: ScratchVault) -> None:
+    """A time namespace eight days ahead would end a hold at once; no door opens there either."""
+    before = ledger_of(held)
+    made = ["unshare", "-T", "--boottime", "700000", *held.argv("run", "--now")]
+    ran = subprocess.run(made, env=held.environment(), capture_output=True, timeout=60, check=False)
+    told = json.loads(ran.stdout)["error"]
+    assert (ran.returncode, told["reference"]) == (1, "clock-foreign")
+    assert ledger_of(held) == before
+    held.run().ok()
+
+
 def test_clock_that_is_right_is_confirmed_by_name_and_never_in_silence(held: ScratchVault) -> None:
     """A night dated ahead stops those after it until a person says so, once, in the ledger."""
     words = ("clock", "confirm", "--reason", "flat battery", "--by", "Ana")

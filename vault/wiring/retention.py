@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.elapsed import LEAP, Tick, find_leap, passed_s
+from vault.elapsed import SET_AHEAD, Tick, find_leap, passed_s
 from vault.holding import lacking
 from vault.policy import Retention
 from vault.records import HeldExport
@@ -49,7 +49,7 @@ class Dates:
         """Count the points that each source lost in the last day."""
         gone: Counter[str] = Counter()
         for n, sources in reversed(self.forgotten):
-            if self.passed_s(n, off_s=_A_DAY_S) > _A_DAY_S:
+            if self.passed_s(n, off_s=_A_DAY_S / 2) > _A_DAY_S:
                 break
             gone.update(sources)
         return gone
@@ -75,7 +75,7 @@ def read_dates(wired: Wired) -> Dates:
                 at=entry.at,
                 boot=entry.boot,
                 mono=entry.mono,
-                vouches=_vouches(entry.kind, entry.body, entry.at),
+                vouches=vouches(entry.kind, entry.body, entry.at),
             )
         )
     clock = wired.clock
@@ -88,14 +88,17 @@ def _sources(let_go: object) -> Iterator[str]:
         yield str(point["source"])
 
 
-def _vouches(kind: str, body: Mapping[str, object], at: datetime) -> bool:
-    """Say whether a person, or a cosigner's clock, vouched for the host's time there."""
+def vouches(kind: str, body: Mapping[str, object], at: datetime) -> bool:
+    """Say whether a person, or a cosigner's clock, vouched for the host's time in an entry.
+
+    A cosigner whose clock is further off than a host's may be set ahead vouches for nothing.
+    """
     if kind == "clock-confirmed":
         return True
     told = body.get("at")
     if kind != "head-cosigned" or not isinstance(told, str):
         return False
-    return abs(at - datetime.fromisoformat(told)) <= LEAP
+    return abs(at - datetime.fromisoformat(told)) <= SET_AHEAD
 
 
 def plan_landing(wired: Wired) -> Plan:

@@ -1,0 +1,67 @@
+"""The clock that is recorded is the host's own, or none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vault.clock import is_the_kernels
+
+PATH = b"/proc/sys/kernel/random/boot_id"
+ASK = "from vault.clock import SystemClock; print(SystemClock().boot_id())"
+
+
+def line(point: str, root: str = "/", kind: str = "proc", more: str = "") -> bytes:
+    """Give a line of a mount table, with optional fields as a shared mount has them."""
+    return f"22 27 0:21 {root} {point} rw,relatime {more}- {kind} {kind} rw\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("table", "is_it"),
+    [
+        pytest.param([line("/", kind="ext4"), line("/proc")], True, id="a-host"),
+        pytest.param([line("/proc", more="shared:5 ")], True, id="shared"),
+        pytest.param([line("/proc"), line("/proc/sys", "/sys")], True, id="a-container"),
+        pytest.param([line("/proc"), line(PATH.decode(), "/sys/kernel/random/uuid")],
+                     False, id="another-file-of-the-kernel"),
+        pytest.param([line("/proc"), line(PATH.decode(), "/x", "tmpfs")],
+                     False, id="a-file"),
+        pytest.param([line("/proc"), line("/proc/sys/kernel/random", "/", "tmpfs")],
+                     False, id="a-folder"),
+        pytest.param([line("/proc"), line("/proc", kind="tmpfs")], False, id="covered"),
+        pytest.param([line("/proc", kind="tmpfs"), line("/proc")], True, id="covered-again"),
+        pytest.param([line("/proc"), line(PATH.decode() + "_", "/", "tmpfs")],
+                     True, id="a-neighbour"),
+        pytest.param([line("/", kind="ext4")], False, id="no-proc"),
+        pytest.param([], False, id="nothing"),
+    ],
+)  # fmt: skip
+def test_the_id_of_a_boot_is_read_where_the_kernel_keeps_it(table, is_it):
+    assert is_the_kernels(PATH, table) is is_it
+
+
+def ask(*before: str) -> subprocess.CompletedProcess[str]:
+    words = [*before, sys.executable, "-c", ASK]
+    return subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.root
+def test_no_boot_is_told_in_a_time_namespace():
+    """Its boot clock says what whoever made it wanted: a hold would be over at once."""
+    assert ask().stdout.strip() == Path(PATH.decode()).read_text().strip()
+    told = ask("unshare", "-T", "--boottime", "700000")
+    assert told.returncode != 0
+    assert "time namespace" in told.stderr
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("lies", ["/proc/sys/kernel/random/uuid", "/etc/hostname"])
+def test_no_boot_is_told_where_something_is_mounted_over_its_id(lies):
+    """A new one each time it is read would pass for a reboot each time."""
+    mount = f'mount --bind {lies} {PATH.decode()} && exec "$@"'
+    told = ask("unshare", "-m", "sh", "-ec", mount, "sh")
+    assert told.returncode != 0
+    assert "mounted over" in told.stderr
