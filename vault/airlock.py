@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from vault.errors import CoffreError, DoorUnproven, Interrupted, Secured
+from vault.errors import DoorUnproven, Interrupted, Secured, reason_of
 from vault.ports import Clock, Medium, OpenVault, ProductionDoor, VaultDoor
 from vault.records import (
     AirlockRecord,
@@ -452,5 +452,5 @@ class Airlock:
             write()
         except Interrupted:
             raise
-        except (OSError, CoffreError) as error:
-            self.warnings.append(f"a record could not be written: {error}")
+        except Exception as error:  # noqa: BLE001, no record is worth a door that is not settled
+            self.warnings.append(f"a record could not be written: {reason_of(error)}")

@@ -314,3 +314,18 @@ class HookError(CoffreError):
     """A hook failed or did not end in its time."""
 
     reference = "hook-failed"
+
+
+class Bug(CoffreError):
+    """A fault of coffre's own: an error that nothing of it expects."""
+
+    reference = "bug"
+
+
+def reason_of(error: BaseException) -> str:
+    """Give what an error says; of one that is neither ours nor the system's, its kind alone.
+
+    Another may quote what it read.
+    """
+    is_told = isinstance(error, OSError | CoffreError)
+    return str(error) if is_told else type(error).__name__

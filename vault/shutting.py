@@ -1,7 +1,7 @@
 """Shutting: every door, whoever opened it, and the world's answer.
 
 Rule 1: it needs the doors alone: no configuration, catalogue, ledger or state.
-Rule 2: an error while asking counts as open.
+Rule 2: an error while asking counts as open, whatever error it is.
 Rule 3: a signal waits until the answer is there.
 Source: design, section 2, invariants 2 and 3.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from vault.errors import CoffreError, Interrupted
+from vault.errors import Interrupted, reason_of
 from vault.ports import ProductionDoor, VaultDoor
 from vault.results import Disconnection, DoorProof, ShutReport
 
@@ -74,11 +74,11 @@ def asked(shut: Callable[[str], ShutReport], reason: str) -> ShutReport:
             return shut(reason)
     except Interrupted:
         raise
-    except (OSError, CoffreError) as error:
+    except Exception as error:  # noqa: BLE001, a fault of ours is no answer either
         return ShutReport(
             proof=DoorProof.UNKNOWN,
             disconnection=Disconnection.NONE,
-            evidence=(f"the question failed: {error}",),
+            evidence=(f"the question failed: {reason_of(error)}",),
         )
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from tests.rigs.judge import files_of
 from tests.rigs.vaults import ScratchVault
+from vault.airlock import Airlock
 from vault.doors.folder import FolderDoor
 
 pytestmark = pytest.mark.xdist_group("cli")
@@ -142,6 +143,48 @@ def test_a_door_that_is_not_proven_shut_is_told_where_nobody_reads_the_answer(
         )
     os.close(answer)
     assert (told.returncode, b"DEGRADED" in told.stderr) == (5, True), told.stderr
+
+
+def broken(*_asked: object, **_said: object) -> None:
+    """Meet what nothing expects, with a record line in its message."""
+    raise KeyError("DUPONT Jeanne")
+
+
+def test_a_fault_of_ours_while_a_door_is_asked_counts_as_open(mine, ask, monkeypatch) -> None:
+    """It is no answer, whatever it is; what it says may be a line of an export."""
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderDoor, "shut", broken)
+        for words in (
+            ("target", "close"),
+            ("run", "--now"),
+            ("doctor",),
+            ("drill", "run", "--due"),
+        ):
+            told = ask(mine, *words)
+            assert told.code == 5, (words, told)
+            assert "DUPONT" not in told.stdout + told.stderr
+    assert ask(mine, "run", "--now").ok()
+
+
+def test_a_fault_of_ours_with_a_door_that_moves_ends_with_5_in_one_line(
+    mine, ask, monkeypatch
+) -> None:
+    """Nobody knows where the door is: neither the fault's own code nor a traceback says so."""
+    monkeypatch.setattr(Airlock, "_settle", broken)
+    told = ask(mine, "run", "--now", json_too=False)
+    assert told.code == 5, told
+    assert "Traceback" not in told.stderr
+    assert "KeyError, at airlock.py:" in told.stderr
+    assert "DEGRADED" in told.stderr
+    assert "DUPONT" not in told.stdout + told.stderr
+
+
+def test_a_fault_of_ours_before_any_door_moves_is_a_failure_in_one_line(mine, ask, faults) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vault.wiring.retention.read_dates", broken)
+        told = ask(mine, "retention", "plan")
+    assert (told.code, faults(told.document)) == (1, [])
+    assert told.document["error"]["reference"] == "bug"
 
 
 def test_status_is_locked_again_once_every_door_was_closed_by_hand(mine, ask) -> None:

@@ -20,9 +20,10 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import NoReturn
 
+import vault
 from vault.cli.session import Session
 from vault.cli.words import LANGUAGES, _, complain, language_of_environment, speak
-from vault.errors import CoffreError, ExitCode, Interrupted, NeedsRoot, UsageError
+from vault.errors import Bug, CoffreError, ExitCode, Interrupted, NeedsRoot, UsageError
 
 _LOADER = "<frozen importlib._bootstrap>"
 _ASK_AGAIN_S = 0.01
@@ -110,6 +111,29 @@ def _run(session: Session, argv: Sequence[str]) -> int:
                 hint="is its disk full, gone or failing?",
             )
         )
+    except Exception as error:  # noqa: BLE001, a fault of ours is told in one line too
+        return session.fail(
+            Bug(
+                "coffre met what it does not expect: {kind}, at {place}",
+                kind=type(error).__name__,
+                place=_place_of(error),
+                hint="nothing more was done; coffre doctor asks the doors; tell this line to who "
+                "maintains coffre",
+            )
+        )
+
+
+def _place_of(error: Exception) -> str:
+    """Give the innermost line of ours on an error's way; no value stands in it."""
+    ours = os.path.dirname(vault.__file__)
+    place = "?"
+    trace = error.__traceback__
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if path.startswith(ours):
+            place = f"{os.path.relpath(path, ours)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
 
 
 def _tell_at_once(session: Session, words: list[str]) -> int | None:

@@ -32,6 +32,7 @@ from vault.ledger.checkpoint import Checkpoints
 from vault.ledger.notes import PublicKey, VaultKey
 from vault.records import ListedDoor
 from vault.scratch import Scratch
+from vault.state import State
 from vault.statefile import StateFolder
 from vault.vault_lock import BRIEF_S, brief_patience
 from vault.wiring.doors import CATALOGUE, door_text, list_doors, make_doors, make_vault_door
@@ -273,11 +274,12 @@ class Wired:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether a door that was asked in this run is not proven shut."""
-        from vault.results import VaultStatus
+        """Whether a door that was asked in this run is not proven shut, or nobody knows.
 
+        A command that ends with a door still moving met a fault of ours on its way.
+        """
         asked = "airlock" in self.__dict__  # nobody made it, nobody asked
-        return asked and self.airlock.status is VaultStatus.DEGRADED
+        return asked and self.airlock.state not in (State.LOCKED, State.SECURED)
 
     @property
     def _catalogue_port(self) -> CataloguePort:
