@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from vault.errors import RetentionRefused
-from vault.proposal import LAPSES, Proposal, require_held, require_not_kept
+from vault.proposal import LAPSES, Proposal, body_of, open_proposals, require_held, require_not_kept
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -45,6 +46,30 @@ def test_a_date_set_ahead_does_not_end_a_hold() -> None:
     with pytest.raises(RetentionRefused, match="waits until 2026-03-06T07:00") as caught:
         hold(3 * DAY, passed=timedelta(hours=25))
     assert "clock confirm" in str(caught.value.hint)
+
+
+def test_a_day_after_its_lapse_is_not_told_as_one_to_wait_for() -> None:
+    """A host that is off most of the time would wait for longer than a proposal stands."""
+    with pytest.raises(RetentionRefused, match="waits until") as caught:
+        hold(2 * DAY + LAPSES, passed=timedelta(hours=1))
+    assert "lapses before that" in str(caught.value.hint)
+    with pytest.raises(RetentionRefused, match="lapsed 30 days"):
+        hold(3 * DAY + LAPSES, passed=timedelta(hours=1))
+
+
+def entry(kind: str, **body: object) -> tuple[str, datetime, dict[str, object]]:
+    return kind, NOW, {"id": "a", "target": "disk-a", **body}
+
+
+def test_a_proposal_whose_removal_began_is_told_as_such_until_it_ends() -> None:
+    """Killed with a few files gone it stands as before; nobody may say that none went."""
+    proposed = ("removal-proposed", NOW, body_of(PROPOSAL))
+    begun = entry("removal-begun")
+    assert open_proposals([proposed]) == {"disk-a": PROPOSAL}
+    assert open_proposals([proposed, begun]) == {"disk-a": replace(PROPOSAL, has_begun=True)}
+    assert open_proposals([proposed, entry("removal-begun", id="b")]) == {"disk-a": PROPOSAL}
+    for kind in ("removal-ended", "removal-withdrawn"):
+        assert open_proposals([proposed, begun, entry(kind)]) == {}
 
 
 def test_what_is_kept_by_now_does_not_go() -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vault.errors import RetentionRefused, UsageError
@@ -43,6 +43,7 @@ class Proposal:
     files: int
     bytes: int
     sha256: str  # over the list of files
+    has_begun: bool = False  # a removal by it began and has no end: files of it may be gone
 
 
 def hash_files(files: Iterable[RepositoryFile]) -> str:
@@ -88,10 +89,14 @@ def open_proposals(
         if kind == "removal-proposed":
             proposal = _read(at, body)
             found[proposal.target] = proposal
+            continue
+        target = str(body.get("target"))
+        if target not in found or found[target].id != body.get("id"):
+            continue
+        if kind == "removal-begun":
+            found[target] = replace(found[target], has_begun=True)
         elif kind in _CLOSING:
-            target = str(body.get("target"))
-            if target in found and found[target].id == body.get("id"):
-                del found[target]
+            del found[target]
     return found
 
 
@@ -148,24 +153,33 @@ def require_held(proposal: Proposal, *, hold_s: int, now: datetime, passed_s: fl
     """Refuse before the hold is over, and long after it; RetentionRefused says which."""
     until = held_until(proposal, hold_s=hold_s, now=now, passed_s=passed_s)
     day = proposal.at.isoformat(timespec="seconds")
-    if now < until:
-        by_the_wall = now >= proposal.at + timedelta(seconds=hold_s)
-        raise RetentionRefused(
-            "the removal was proposed on {day} and waits until {until}",
-            day=day,
-            until=until.isoformat(timespec="seconds"),
-            hint="nothing was removed; the host was off, or its clock was set: if it is right, "
-            "coffre clock confirm"
-            if by_the_wall
-            else "nothing was removed; hold in the retention of {target} says how long",
-            target=proposal.target,
-        )
-    if now > proposal.at + timedelta(seconds=hold_s) + LAPSES:
+    ends_by_the_wall = proposal.at + timedelta(seconds=hold_s)
+    lapses_at = ends_by_the_wall + LAPSES
+    if now > lapses_at:
         raise RetentionRefused(
             "the removal was proposed on {day} and lapsed {days} days after its hold",
             day=day,
             days=LAPSES.days,
-            hint="nothing was removed; coffre retention plan --target {target} --propose once more",
+            hint="nothing is removed; coffre retention plan --target {target} --propose once more",
+            target=proposal.target,
+        )
+    if now < until:
+        hint = "nothing is removed; hold in the retention of {target} says how long"
+        if until > lapses_at:
+            hint = (
+                "nothing is removed; it lapses before that: is the clock right? then coffre clock "
+                "confirm, else propose it once more"
+            )
+        elif now >= ends_by_the_wall:
+            hint = (
+                "nothing is removed; the host was off, or its clock was set: if it is right, "
+                "coffre clock confirm"
+            )
+        raise RetentionRefused(
+            "the removal was proposed on {day} and waits until {until}",
+            day=day,
+            until=until.isoformat(timespec="seconds"),
+            hint=hint,
             target=proposal.target,
         )
 
@@ -178,7 +192,7 @@ def require_not_kept(proposal: Proposal, kept: Iterable[int]) -> None:
             "proposed to go",
             target=proposal.target,
             nights=", ".join(map(str, again)),
-            hint="nothing was removed; coffre retention plan --target {target} --propose once more",
+            hint="nothing is removed; coffre retention plan --target {target} --propose once more",
         )
 
 

@@ -26,9 +26,11 @@ from vault.airlock import Airlock, Opening
 from vault.catalogue import Catalogue
 from vault.clock import SystemClock
 from vault.errors import StoreError
+from vault.removal import Remover
 from vault.results import RepositoryFile
 from vault.retention import FLOOR
 from vault.stores.removal import remove
+from vault.wiring.removal import ASKED_FACT
 
 pytestmark = pytest.mark.xdist_group("retention")  # the nights they share take half a minute
 
@@ -108,9 +110,13 @@ def snapshots(vault: ScratchVault) -> set[str]:
     return {path.name for path in (vault.landing / "snapshots").iterdir()}
 
 
+def entries(vault: ScratchVault) -> list[dict]:
+    lines = (vault.state / "ledger" / "ledger.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
 def kinds(vault: ScratchVault) -> list[str]:
-    ledger = (vault.state / "ledger" / "ledger.jsonl").read_text().splitlines()
-    return [json.loads(line)["kind"] for line in ledger]
+    return [entry["kind"] for entry in entries(vault)]
 
 
 def test_a_plan_gives_each_point_that_stays_its_reasons_and_touches_nothing(aged, ask, faults):
@@ -464,6 +470,7 @@ def test_a_proposal_is_withdrawn_by_anybody_and_nothing_goes_by_it(
     assert ask(thinned, *words[:3], "--by", "Mme Durand", "--reason", " ").code == 2
     document = ask(thinned, *words).ok().document
     assert faults(document) == []
+    assert document["begun"] is False
     assert ask(thinned, *words).code == 2, "it is withdrawn once"
     assert ask(thinned, "retention", "plan", "--target", "trial").document["proposal"] is None
     _now_in(monkeypatch, 3 * DAYS_APART + 1.5)
@@ -471,6 +478,35 @@ def test_a_proposal_is_withdrawn_by_anybody_and_nothing_goes_by_it(
     assert (ask(thinned, *apply).code, on_target(thinned)) == (2, before)
     assert kinds(thinned).count("removal-withdrawn") == 1
     assert propose(thinned, ask) != number
+
+
+def test_withdrawing_after_a_removal_that_was_broken_off_says_that_files_may_be_gone(
+    thinned, ask, faults, monkeypatch
+):
+    """What went stays gone, and no person and no ledger says otherwise."""
+    number, before = propose(thinned, ask), on_target(thinned)
+    _now_in(monkeypatch, 3 * DAYS_APART + 1.5)
+    ask(thinned, "clock", "confirm", "--by", "Mme Durand", "--reason", "it was off").ok()
+    require, asked = Remover._require_kept, []
+
+    def broken_off(self, run, vault):
+        asked.append(run)
+        if len(asked) == 2:
+            raise StoreError("the cable was pulled")
+        require(self, run, vault)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Remover, "_require_kept", broken_off)
+        ask(thinned, "retention", "apply", number, "--by", "Mme Durand", "--yes").ok(1)
+    assert on_target(thinned) < before
+    plan = ask(thinned, "retention", "plan", "--target", "trial").ok().document
+    assert (plan["proposal"]["begun"], faults(plan)) == (True, [])
+    words = ("retention", "withdraw", number, "--by", "Mme Durand", "--reason", "the cable")
+    told = ask(thinned, *words, json_too=False).ok()
+    assert "stays gone" in told.stdout
+    assert "nothing was removed" not in told.stdout
+    withdrawn = [entry for entry in entries(thinned) if entry["kind"] == "removal-withdrawn"]
+    assert [entry["body"]["begun"] for entry in withdrawn] == [True]
 
 
 def test_a_removal_killed_after_any_file_leaves_what_is_kept_sound(thinned, monkeypatch, tmp_path):
@@ -546,6 +582,12 @@ def test_one_person_suffices_only_when_two_have_said_so_and_it_stands_as_a_gap(
         assert document["one_suffices"] is suffices, by
     told = ask(thinned, "gaps").document["gaps"]
     assert [gap["severity"] for gap in told if gap["kind"] == "one-person-removes"] == ["warning"]
+    kept = {"by": "M. Martin", "login": "", "at": datetime.now(UTC).isoformat()}
+    with contextlib.closing(Catalogue.open(str(thinned.state / "catalogue.sqlite"))) as catalogue:
+        catalogue.set_fact(
+            ASKED_FACT, json.dumps(kept)
+        )  # as a kill between the two facts leaves it
+    assert "one person suffices" in ask(thinned, *words, "--by", "x", json_too=False).ok().stdout
     again = ("retention", "persons", "two", "--reason", "back", "--by", "M. Martin")
     assert not ask(thinned, *again).ok().document["one_suffices"]
     told = ask(thinned, "gaps").document["gaps"]

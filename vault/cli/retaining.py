@@ -115,11 +115,21 @@ def withdraw_command(session: Session, wanted: str, *, by: str, reason: str) -> 
     wired = session.wired()
     with wired.locked():
         proposal = _require_proposal(wired, wanted)
-        withdraw(wired, proposal, by=by, login=login_of_caller(), reason=reason)
-        publish_all(wired)
-    line = _("Proposal {id} for {target} is withdrawn; nothing was removed.")
-    session.say(line.format(id=proposal.id, target=proposal.target))
-    return session.emit({"target": proposal.target, "proposal": proposal.id, "by": by})
+        try:
+            wired.airlock.recover()  # a removal that died may have left its door open
+            withdraw(wired, proposal, by=by, login=login_of_caller(), reason=reason)
+        finally:
+            publish_all(wired)
+    if proposal.has_begun:
+        line = _(
+            "Proposal {id} for {target} is withdrawn. A removal by it had begun: what is gone "
+            "stays gone."
+        )
+    else:
+        line = _("Proposal {id} for {target} is withdrawn; nothing was removed.")
+    session.say(wrapped(line.format(id=proposal.id, target=proposal.target), indent=2))
+    members = {"target": proposal.target, "proposal": proposal.id, "begun": proposal.has_begun}
+    return session.emit({**members, "by": by})
 
 
 def _require_proposal(wired: Wired, wanted: str) -> Proposal:
@@ -151,9 +161,8 @@ def persons_command(session: Session, count: str, *, by: str, reason: str) -> in
         else:
             agreed = switch_to_one(wired, by=by, login=login, reason=reason)
             suffices = agreed is not None
-            if (until := one_asked_until(wired)) is None:
-                line = _("From now on one person suffices for a removal; it stands as a gap.")
-            else:
+            line = _("From now on one person suffices for a removal; it stands as a gap.")
+            if not suffices and (until := one_asked_until(wired)) is not None:
                 line = _("Recorded. It holds once another person types the same, by {until}.")
                 line = line.format(until=moment(until, wired.settings.time_zone))
             session.say(line)
@@ -188,6 +197,9 @@ def _show_proposal(session: Session, wired: Wired, proposal: Proposal) -> None:
         until=moment(datetime.fromisoformat(str(told["until"])), wired.settings.time_zone),
     )
     session.say(wrapped(text, indent=2))
+    if proposal.has_begun:
+        line = _("A removal by it began and was broken off: files of it may be gone.")
+        session.say(colour(wrapped(line, indent=2), "warn"))
 
 
 def proposal_members(wired: Wired, proposal: Proposal) -> dict[str, object]:
@@ -213,6 +225,7 @@ def proposal_members(wired: Wired, proposal: Proposal) -> dict[str, object]:
         "files": proposal.files,
         "bytes": proposal.bytes,
         "sha256": proposal.sha256,
+        "begun": proposal.has_begun,
     }
 
 

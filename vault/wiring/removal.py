@@ -126,6 +126,7 @@ def withdraw(wired: Wired, proposal: Proposal, *, by: str, login: str, reason: s
         "removal-withdrawn",
         id=proposal.id,
         target=proposal.target,
+        begun=proposal.has_begun,
         by=by,
         login=login,
         reason=reason,
@@ -158,6 +159,7 @@ def switch_to_one(wired: Wired, *, by: str, login: str, reason: str) -> OneSuffi
     """Ask that one person suffice, or confirm what another asked; None: another must confirm."""
     _require_words(by, reason)
     if (agreed := one_suffices(wired)) is not None:
+        wired.catalogue.set_fact(ASKED_FACT, "")  # a death may have left it
         return agreed
     asked, now = json.loads(wired.catalogue.fact(ASKED_FACT) or "{}"), wired.clock.now()
     until = one_asked_until(wired)
