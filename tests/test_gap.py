@@ -236,12 +236,22 @@ def test_a_night_that_failed_is_told_before_an_objective_is_missed(verdict) -> N
     gaps = find_gaps(failed, NOW)
     assert [(gap.kind, gap.severity) for gap in gaps] == [("night-failed", Severity.WARNING)]
     assert nagios_code([gap.severity for gap in gaps]) == 1
-    for told in (
-        {"sources": (replace(SOURCE, last_verdict="missing"),)},
-        {"targets": (replace(TARGET, last_outcome="failed"),)},
-    ):
+    for told, is_told in why_of("missing", "failed"):
         kinds_told = {gap.kind for gap in find_gaps(replace(failed, **told), NOW)}
-        assert "night-failed" not in kinds_told, told
+        assert ("night-failed" in kinds_told) is is_told, told
+
+
+def why_of(verdict: str, outcome: str):
+    """Give a source and a target of the newest night, and of the night before, which say nothing.
+
+    Nor does one source of two. Each with whether the night itself is told all the same.
+    """
+    for at, is_told in ((LAST_NIGHT, False), (LAST_NIGHT - timedelta(days=1), True)):
+        source = replace(SOURCE, last_verdict=verdict, last_verdict_at=at, refused_since=at)
+        other = replace(SOURCE, last_verdict="sound", last_verdict_at=LAST_NIGHT)
+        yield {"sources": (source,)}, is_told
+        yield {"sources": (source, other)}, True
+        yield {"targets": (replace(TARGET, last_outcome=outcome, last_outcome_at=at),)}, is_told
 
 
 def test_a_night_refused_for_the_landing_is_told_unless_something_else_says_why():
@@ -249,11 +259,10 @@ def test_a_night_refused_for_the_landing_is_told_unless_something_else_says_why(
     refused = replace(SOUND, last_verdict=CycleVerdict.REFUSED)
     kinds = {gap.kind for gap in find_gaps(refused, NOW)}
     assert "night-refused" in kinds
-    for told in (
-        {"sources": (replace(SOURCE, refused_since=LAST_NIGHT),)},
-        {"targets": (replace(TARGET, last_outcome="impostor"),)},
-        {"attacked_since": LAST_NIGHT},
-        {"last_verdict": CycleVerdict.SOUND},
+    for told, is_told in (
+        *why_of("refused", "impostor"),
+        ({"attacked_since": LAST_NIGHT}, False),
+        ({"last_verdict": CycleVerdict.SOUND}, False),
     ):
         kinds = {gap.kind for gap in find_gaps(replace(refused, **told), NOW)}
-        assert "night-refused" not in kinds, told
+        assert ("night-refused" in kinds) is is_told, told

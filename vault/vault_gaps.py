@@ -143,7 +143,9 @@ def _of_vault(facts: VaultFacts, now: datetime) -> Iterator[Gap]:
             mend="look at the exporting hosts; coffre secure when in doubt; "
             "docs/sysadmin.md says how a false alarm passes",
         )
-    if facts.last_verdict is CycleVerdict.REFUSED and not _is_told_by(facts, *_REFUSING):
+    is_attack = facts.attacked_since is not None
+    is_refused = facts.last_verdict is CycleVerdict.REFUSED and not is_attack
+    if is_refused and not _is_told_by(facts, *_REFUSING):
         yield Gap(
             kind="night-refused",
             since=facts.last_cycle_at,
@@ -185,10 +187,15 @@ def _of_vault(facts: VaultFacts, now: datetime) -> Iterator[Gap]:
 
 
 def _is_told_by(facts: VaultFacts, verdicts: Collection[str], outcomes: Collection[str]) -> bool:
-    """Whether an export, an attack or a medium is what a night was refused for, or failed for."""
-    exports = any(one.refused_since or one.last_verdict in verdicts for one in facts.sources)
-    media = any(one.last_outcome in outcomes for one in facts.targets)
-    return exports or media or facts.attacked_since is not None
+    """Whether its exports or a medium are what the newest night was refused for, or failed for.
+
+    One export of several is not. What an older night found stands until it is looked at again, and
+    says nothing of this one.
+    """
+    at = facts.last_cycle_at
+    exports = [one.last_verdict in verdicts for one in facts.sources if one.last_verdict_at == at]
+    media = (one.last_outcome in outcomes for one in facts.targets if one.last_outcome_at == at)
+    return (bool(exports) and all(exports)) or any(media)
 
 
 def _of_windows(facts: VaultFacts, now: datetime) -> Iterator[Gap]:
