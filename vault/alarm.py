@@ -15,7 +15,7 @@ Source: ``docs/decisions/0022-no-alarm-clears-itself.md``.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -44,6 +44,7 @@ _TOLD: Mapping[str, str] = {
 ALARMS = frozenset(_TOLD)
 # Told at once, whatever a digest would wait for.
 URGENT = ALARMS - {"pmsi-shrunk"}
+Untold = Mapping[str, Sequence[str]]  # recipients who could not be told, by the alarm's name
 _ABOUT = ("finess", "field", "year")  # what a PMSI gap is about, besides its kind
 
 

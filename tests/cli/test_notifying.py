@@ -26,10 +26,12 @@ from vault.errors import Interrupted
 from vault.ledger import expected
 from vault.notices.spool import Notice, Spool
 from vault.notices.textfile import METRICS
+from vault.statefile import StateFolder
 
 pytestmark = pytest.mark.xdist_group("cli")
 
 SYSADMIN, DIM, CHIEF = "sys@lande.example", "dim@lande.example", "chief@lande.example"
+DEPUTY = "deputy@lande.example"
 
 
 @pytest.fixture
@@ -40,6 +42,7 @@ def post():
 
 PEOPLE = {
     "sysadmin": (SYSADMIN, ""),
+    "deputy": (DEPUTY, ""),
     "dim": (DIM, ', owner: "DIM physician", language: fr'),
     "chief": (CHIEF, ", owner: head of radiology"),
 }
@@ -209,10 +212,10 @@ def test_an_alarm_that_could_not_be_written_of_is_told_by_the_next_look(
     ransom(mine)
     adding = Spool.add
 
-    def full(spool: Spool, notice: Notice) -> int:
+    def full(spool: Spool, notice: Notice) -> None:
         if notice.is_urgent:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return adding(spool, notice)
+        adding(spool, notice)
 
     with monkeypatch.context() as tonight:
         tonight.setattr(Spool, "add", full)
@@ -225,6 +228,66 @@ def test_an_alarm_that_could_not_be_written_of_is_told_by_the_next_look(
         assert len(post.to(SYSADMIN)) == expected_mails, "told, and told once"
     raised = [e["body"]["alarm"] for e in ledger_of(mine) if e["kind"] == "alarm-raised"]
     assert raised.count("source-refused/hr") == 1
+
+
+def _full_for(monkeypatch: pytest.MonkeyPatch, to: str) -> None:
+    """Have no room for what is written to one recipient: a file of theirs was set immutable."""
+    adding = Spool.add
+
+    def full(spool: Spool, notice: Notice) -> None:
+        if notice.to == to:
+            raise OSError(errno.EPERM, "Operation not permitted")
+        adding(spool, notice)
+
+    monkeypatch.setattr(Spool, "add", full)
+
+
+def test_one_who_cannot_be_written_to_keeps_nobody_untold_and_has_nobody_told_again(
+    mine, post, ask, monkeypatch
+):
+    """The first of two: the alarm and the digest reach the second, once; the first when it can."""
+    tell(mine, post, "sysadmin", "deputy")
+    ransom(mine)
+    with monkeypatch.context() as while_broken:
+        _full_for(while_broken, "sysadmin")
+        night = ask(mine, "run", "--now")
+        assert night.stderr.count("Operation not permitted") == 2, "the alarm's, and the digest's"
+        first = [mail["Subject"] for mail in post.to(DEPUTY)]
+        assert len(first) == 2
+        for _look in range(2):
+            ask(mine, "schedule", "evaluate").ok()
+        assert [mail["Subject"] for mail in post.to(DEPUTY)] == first
+        assert post.to(SYSADMIN) == []
+    for _look in range(2):
+        ask(mine, "schedule", "evaluate").ok()
+        assert len(post.to(SYSADMIN)) == 2, "the alarm and what is grave, and each once"
+    assert [mail["Subject"] for mail in post.to(DEPUTY)] == first
+
+
+def test_a_unit_that_failed_is_told_to_whoever_can_be_written_to(mine, post, ask, monkeypatch):
+    """And the command fails, for the one who could not."""
+    tell(mine, post, "sysadmin", "deputy")
+    _full_for(monkeypatch, "sysadmin")
+    monkeypatch.setattr("vault.cli.notifying._JUST_NOW_S", -1.0)
+    assert ask(mine, "notify", "--unit", "coffre-run.service").code == 1
+    assert [mail["To"] for mail in post.taken] == [DEPUTY]
+
+
+def test_what_went_unsent_while_another_was_at_work_is_recorded_by_the_next(
+    told, post, ask, monkeypatch
+):
+    """The unit of a failed night finds the lock held: it writes no ledger."""
+    monkeypatch.setattr("vault.notices.spool.MOST", 1)
+    monkeypatch.setattr("vault.cli.notifying._JUST_NOW_S", -1.0)
+    spool_some(told, "old", to="sysadmin")
+    with StateFolder(str(told.state)).lock():
+        ask(told, "notify", "--unit", "coffre-drills.service").ok()
+    dropped = [line["body"] for line in ledger_of(told) if line["kind"] == "notices-dropped"]
+    assert dropped == []
+    for _again in range(2):
+        ask(told, "notify").ok()
+        dropped = [line["body"] for line in ledger_of(told) if line["kind"] == "notices-dropped"]
+        assert dropped == [{"count": 1}]
 
 
 def test_a_notice_to_somebody_who_is_named_no_more_is_counted_and_said(told, post, ask):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from vault.errors import LockHeld
 from vault.notices import spool as module
 from vault.notices.spool import Notice, Spool
+from vault.vault_lock import VaultLock
 
 
 def notice(to: str = "a", *, subject: str = "s", **more) -> Notice:
@@ -53,8 +56,47 @@ def test_the_oldest_that_is_not_urgent_goes_when_there_are_too_many(spool, monke
     """And how many went is said; an urgent one goes last of all."""
     monkeypatch.setattr(module, "MOST", 3)
     spool.add(notice(subject="urgent", is_urgent=True))
-    assert [spool.add(notice(subject=subject)) for subject in "abcd"] == [0, 0, 1, 1]
+    unsent = []
+    for subject in "abcd":
+        spool.add(notice(subject=subject))
+        unsent.append(spool.unsent())
+    assert unsent == [0, 0, 1, 2]
     assert subjects(spool) == ["urgent", "c", "d"]
+
+
+def test_what_goes_unsent_is_counted_until_a_record_has_it(spool):
+    """Whoever drops it may hold no ledger, or die; a later one writes it down."""
+    for subject in "ab":
+        spool.add(notice(subject=subject))
+    for name, _notice in spool.waiting():
+        spool.drop_unsent(name)
+    assert (subjects(spool), spool.unsent()) == ([], 2)
+    spool.settle(1)
+    assert Spool(spool.folder).unsent() == 1
+
+
+def test_none_goes_for_a_new_one_that_cannot_be_written(spool, monkeypatch):
+    """A full disk keeps the new one out, and takes no old one."""
+    monkeypatch.setattr(module, "MOST", 2)
+    for subject in "ab":
+        spool.add(notice(subject=subject))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "write_json", full)
+    with pytest.raises(OSError, match="No space"):
+        spool.add(notice(subject="c"))
+    assert (subjects(spool), spool.unsent()) == (["a", "b"], 0)
+
+
+def test_who_writes_waits_for_another_and_not_for_ever(spool, monkeypatch):
+    """One that was stopped in the middle must not hold up a night."""
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.1)
+    spool.add(notice())
+    with VaultLock(f"{spool.folder}/lock"), pytest.raises(LockHeld):
+        spool.add(notice(subject="c"))
+    spool.add(notice(subject="c"))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"to": "a"}'])

@@ -399,11 +399,7 @@ class VaultHost:
         self._count = _nights(wired)
         told, escalated = Told(), set(self._escalated(wired))
 
-        def tell(alarms: object) -> bool:
-            spool_alarms(wired, alarms)
-            return True
-
-        gaps, raised = keep_alarms(wired, tell)
+        gaps, raised = keep_alarms(wired, lambda due, untold: spool_alarms(wired, due, untold)[0])
         if night is None and isinstance(ended, CoffreError) and self._count > before:
             night = str(wired.catalogue.last_cycle().verdict)  # type: ignore[union-attr]
         if night is not None:

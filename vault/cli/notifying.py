@@ -16,7 +16,7 @@ from vault.cli.words import _, complain, retell
 from vault.errors import CoffreError, ExitCode, Interrupted, LockHeld, NotInitialised, UsageError
 
 if TYPE_CHECKING:
-    from vault.alarm import Alarm
+    from vault.alarm import Alarm, Untold
     from vault.cli.session import Session
     from vault.wiring.wired import Wired
 
@@ -34,31 +34,35 @@ _JUST_NOW_S = 900.0  # a night that ended so lately has told why its unit failed
 # -- at the end of an act
 
 
-def tell_raised(wired: Wired, raised: Sequence[Alarm]) -> bool:
-    """Write at once of alarms that were just raised; False: it is to be written once more."""
-    from vault.wiring.events import tell_alarm
-    from vault.wiring.notices import spool_alarms
+def tell_raised(wired: Wired, due: Sequence[Alarm], untold: Untold) -> Untold:
+    """Write at once of alarms that were just raised, and to those who have not been told of some.
 
-    is_written = False
-    with warned():
-        spool_alarms(wired, raised)
-        is_written = True
-    for alarm in raised:
-        _warn(tell_alarm(wired, alarm))
-    return is_written
+    Gives who could not be written to, by alarm. The journal of the host has each once.
+    """
+    from vault.wiring.events import tell_alarm
+    from vault.wiring.notices import note_unsent, spool_alarms
+
+    left, failed = spool_alarms(wired, due, untold)
+    _warn_of(failed)
+    with warned("dropped"):
+        note_unsent(wired)
+    for alarm in due:
+        if alarm.name not in untold:
+            _warn(tell_alarm(wired, alarm))
+    return left
 
 
 def send_what_waits(wired: Wired) -> None:
     """Send what waits in the spool."""
     if not wired.settings.notices.to:
         return
-    from vault.wiring.notices import note_dropped, send_waiting
+    from vault.wiring.notices import note_unsent, send_waiting
 
     with warned():
-        came = send_waiting(wired.settings, wired.state, wired.secret)
-        for warning in came.warnings:
+        for warning in send_waiting(wired.settings, wired.state, wired.secret).warnings:
             _warn(warning)
-        note_dropped(wired, came.dropped)
+    with warned("dropped"):
+        note_unsent(wired)
 
 
 def tell_night(wired: Wired, night: Mapping[str, Any], status: Mapping[str, Any]) -> None:
@@ -69,7 +73,8 @@ def tell_night(wired: Wired, night: Mapping[str, Any], status: Mapping[str, Any]
     verdict = night.get("verdict") or status["last_cycle"]["verdict"]
     _warn(tell_end(wired, night, status, verdict))
     with warned():
-        spool_night(wired, status, verdict)
+        _warn_of(spool_night(wired, status, verdict))
+    with warned():
         spool_escalation(wired)
     send_what_waits(wired)
     with warned():
@@ -81,7 +86,8 @@ def tell_look(wired: Wired, status: Mapping[str, Any]) -> None:
     from vault.wiring.notices import spool_escalation, spool_look
 
     with warned():
-        spool_look(wired, status)
+        _warn_of(spool_look(wired, status))
+    with warned():
         spool_escalation(wired)
     send_what_waits(wired)
 
@@ -118,6 +124,13 @@ def warned(what: str = "notice") -> Iterator[None]:
         _warn(_TOLD[what].format(reason=error))
 
 
+def _warn_of(failed: Sequence[Exception]) -> None:
+    """Tell the first thing that kept notices from being written; it is the same of the others."""
+    for error in failed[:1]:
+        with warned():
+            raise error
+
+
 def _warn(warning: str) -> None:
     if warning:
         complain(f"coffre: {retell(warning)}")
@@ -129,7 +142,7 @@ def _warn(warning: str) -> None:
 def notify_command(session: Session, *, unit: str | None, is_test: bool) -> int:
     """Send what waits; with a unit, write first that it failed."""
     from vault.vault_lock import BRIEF_S
-    from vault.wiring.notices import note_dropped, send_waiting, spool_of, spool_test, spool_unit
+    from vault.wiring.notices import note_unsent, send_waiting, spool_of, spool_test, spool_unit
     from vault.wiring.wired import Wired
 
     wired = Wired(session.settings())  # neither catalogue nor ledger is needed
@@ -145,24 +158,29 @@ def notify_command(session: Session, *, unit: str | None, is_test: bool) -> int:
         session.say(_("vault.yaml names nobody to be told: there is nothing to send."))
         return session.emit({"sent": 0, "waiting": 0, "warnings": []})
     now = datetime.now(UTC)
-    dropped = 0
+    failed: tuple[Exception, ...] = ()
     if unit is not None and not _has_told(settings.state, now):
-        dropped += spool_unit(settings, unit, now.isoformat())
+        failed += spool_unit(settings, unit, now.isoformat())
     if is_test:
-        dropped += spool_test(settings, now.isoformat())
+        failed += spool_test(settings, now.isoformat())
+    _warn_of(failed)
     try:
         with wired.state.lock(for_s=BRIEF_S):
-            came = send_waiting(settings, wired.state, wired.secret)
-            with warned("dropped"):
-                note_dropped(wired, dropped + came.dropped)
+            try:
+                came = send_waiting(settings, wired.state, wired.secret)
+            finally:
+                with warned("dropped"):
+                    note_unsent(wired)
     except LockHeld:
         session.say(_("Another coffre is at work; what waits is sent when it has ended."))
         left = len(spool_of(settings).waiting())
-        return session.emit({"sent": 0, "waiting": left, "warnings": []})
+        code = ExitCode.FAILED if failed else ExitCode.SOUND
+        return session.emit({"sent": 0, "waiting": left, "warnings": []}, code)
     for warning in came.warnings:
         _warn(warning)
     session.say(_("{sent} sent, {waiting} waiting.").format(sent=came.sent, waiting=came.waiting))
-    code = ExitCode.FAILED if is_test and came.warnings else ExitCode.SOUND
+    is_failed = failed or (is_test and came.warnings)
+    code = ExitCode.FAILED if is_failed else ExitCode.SOUND
     members = {"sent": came.sent, "waiting": came.waiting, "warnings": list(came.warnings)}
     return session.emit(members, code)
 

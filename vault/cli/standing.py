@@ -17,7 +17,14 @@ from vault.cli.notifying import send_what_waits, tell_raised, write_expected
 from vault.cli.session import Session
 from vault.cli.shown import colour, moment, seconds, table, wrapped
 from vault.cli.words import _, about, called, complain, retell
-from vault.errors import CoffreError, DoorUnproven, ExitCode, NotInitialised, UsageError
+from vault.errors import (
+    CoffreError,
+    DoorUnproven,
+    ExitCode,
+    Interrupted,
+    NotInitialised,
+    UsageError,
+)
 from vault.gap_groups import group_gaps, source_in
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ _KNOWN = ("locked", "unlocked", "secured", "degraded")
 _SILENCE_S = (
     50 * 3600.0
 )  # as in vault.vault_gaps, whose loading would take longer than all of status
+_MEMBERS = {"state", "sources", "written_at", "pid", "last_cycle", "targets", "gaps"}
 _UNKNOWN = 3  # what a monitoring host reads when nothing could be asked
 _SEVERITIES = {"critical": "bad", "warning": "warn", "info": "dim"}
 
@@ -42,23 +50,34 @@ def publish(wired: Wired) -> None:
     until when the next one is expected hangs on the last night alone. A failure is for the next
     look, never for the night.
     """
+    try:
+        told = _write_public(wired)
+    except Interrupted:  # it comes once, when the act has ended: what that came to stays
+        told = _write_public(wired)
+    if told:
+        send_what_waits(wired)
+
+
+def _write_public(wired: Wired) -> bool:
+    """Judge, sign and write; say whether there is something to be sent."""
     from vault.wiring.alarms import keep_alarms
     from vault.wiring.heads import sign_if_sound
     from vault.wiring.standing import public_status
 
     try:
         sign_if_sound(wired)  # first: that it cannot be signed is a gap
-        gaps, raised = keep_alarms(wired, lambda alarms: tell_raised(wired, alarms))
+        gaps, raised = keep_alarms(wired, lambda due, untold: tell_raised(wired, due, untold))
         if raised:
             sign_if_sound(wired)
         wired.state.publish(public_status(wired, gaps))
         write_expected(wired)
+    except Interrupted:
+        raise
     except (OSError, CoffreError) as error:
         line = _("the public status could not be written: {reason}")
         complain(f"coffre: {line.format(reason=error)}")
-    else:
-        if raised:
-            send_what_waits(wired)
+        return False
+    return bool(raised)
 
 
 # -- status
@@ -111,7 +130,11 @@ def read_public(state: str) -> dict[str, Any]:
         ) from None
     except ValueError:
         status = None
-    if not isinstance(status, dict) or status.get("status") not in _KNOWN:
+    if (
+        not isinstance(status, dict)
+        or status.get("status") not in _KNOWN
+        or not status.keys() >= _MEMBERS
+    ):
         raise DoorUnproven(  # no answer counts as open
             "a door could not be proven shut: nothing runs",
             hint="what does coffre doctor say of the doors?",

@@ -1,28 +1,31 @@
 """The spool: notices that wait until they can be sent, a file each.
 
     state/notices/00000012-sysadmin.json    to one recipient, as it will be sent
+    state/notices/unsent                    how many had to go unsent, until the ledger says so
+    state/notices/lock                      held by whoever writes here
 
 Rule 1: a notice has its name only once it is whole and synced; it loses it only once it was taken.
     A death between the two sends it twice, never not at all.
 Rule 2: the number orders them, whatever the clock says.
-Rule 3: there are never more than so many: the oldest that are not urgent go first, and are counted.
+Rule 3: there are never more than so many: the oldest that are not urgent go first, once the new one
+    is there. What goes unsent is counted before it goes: a death between the two counts it twice.
 Rule 4: several write at once, a night and the unit of a failed one: each notice has its own name.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 
+from vault.vault_lock import VaultLock
 from vault.whole_file import sync_folder, write_json
 
 MOST = 500
+_UNSENT = "unsent"
+_PATIENCE_S = 30.0
 _NAME = re.compile(r"(\d{8})-([a-z0-9-]+)\.json")
 
 
@@ -54,40 +57,52 @@ class Spool:
         found = ((name, self._read(name)) for name in names)
         return [(name, notice) for name, notice in found if notice is not None]
 
-    def add(self, notice: Notice) -> int:
-        """Keep a notice until it was taken; give how many older ones had to go for it.
+    def add(self, notice: Notice) -> None:
+        """Keep a notice until it was taken; older ones go for it where there are too many.
 
         One about the same, to the same recipient, that still waits is enough.
         """
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         with self._alone():
-            return self._add(notice)
+            self._add(notice)
 
-    def _add(self, notice: Notice) -> int:
+    def _add(self, notice: Notice) -> None:
         waiting = self.waiting()
         same = (one for _name, one in waiting if one.to == notice.to)
         if notice.about and any(one.about == notice.about for one in same):
-            return 0
-        dropped = 0
-        while len(waiting) >= MOST:
-            oldest = min(waiting, key=lambda found: (found[1].is_urgent, found[0]))
-            waiting.remove(oldest)
-            self.drop(oldest[0])
-            dropped += 1
+            return
         number = max((int(name[:8]) for name in os.listdir(self.folder) if _NAME.fullmatch(name)),
                      default=0) + 1  # fmt: skip
         write_json(self._path(f"{number:08}-{notice.to}.json"), asdict(notice))
-        return dropped
+        waiting.sort(key=lambda found: (found[1].is_urgent, found[0]))
+        for name, _notice in waiting[: max(0, len(waiting) + 1 - MOST)]:
+            self._drop_unsent(name)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep all others who write here waiting."""
-        fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def drop_unsent(self, name: str) -> None:
+        """Let go of a notice that nobody took, and count it."""
+        with self._alone():
+            self._drop_unsent(name)
+
+    def _drop_unsent(self, name: str) -> None:
+        write_json(self._path(_UNSENT), {"count": self.unsent() + 1})
+        self.drop(name)
+
+    def unsent(self) -> int:
+        """Give how many notices went unsent that no record says so of yet."""
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)
+            with open(self._path(_UNSENT), "rb") as file:
+                return int(json.load(file)["count"])
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return 0
+
+    def settle(self, count: int) -> None:
+        """Say that a record has so many of those that went unsent."""
+        with self._alone():
+            write_json(self._path(_UNSENT), {"count": max(0, self.unsent() - count)})
+
+    def _alone(self) -> VaultLock:
+        """Keep all others who write here waiting, for no longer than any of them writes."""
+        return VaultLock(self._path("lock"), patience=lambda _holder: _PATIENCE_S)
 
     def unreadable(self) -> int:
         """Count the files named as notices that are none: damaged, or of a newer version."""
@@ -117,8 +132,3 @@ class Spool:
                 return Notice(**json.load(file))
         except (OSError, ValueError, TypeError):
             return None
-
-
-def is_older(notice: Notice, than: datetime) -> bool:
-    """Whether a notice was written before an instant."""
-    return datetime.fromisoformat(notice.at) < than

@@ -1,54 +1,62 @@
 """Alarms kept, acknowledged and asked for.
 
 Rule 1: the ledger first: a word that nobody can read afterwards must not silence an alarm.
-Rule 2: an alarm of which nothing could be written is as good as not raised: it is told again.
+Rule 2: to whom nothing could be written of an alarm, it is as good as not raised: they, and nobody
+    else, are told again.
 Rule 3: who acknowledges a PMSI loss says that it is lawful: it is one no more, for that attempt.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vault.alarm import Alarm, acknowledge, judge_alarms, tell_alarms
+from vault.alarm import Alarm, Untold, acknowledge, judge_alarms, tell_alarms
 from vault.gap import Acknowledgement
 from vault.pmsi_cell import CellState, LawfulLoss
 from vault.wiring.pmsi import pmsi_calendar
 from vault.wiring.standing import find_all_gaps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from vault.gap import Gap
     from vault.pmsi_cell import Cell
     from vault.wiring.wired import Wired
 
-UNTOLD_FACT = "alarms-untold"  # JSON: names of those whose notice could not be written
+UNTOLD_FACT = "alarms-untold-to"  # JSON: by alarm, those whose notice could not be written
+_Tell = Callable[[Sequence[Alarm], Untold], Untold]
 
 
 def keep_alarms(
-    wired: Wired, tell: Callable[[Sequence[Alarm]], bool] = lambda _raised: True
+    wired: Wired, tell: _Tell = lambda _due, _untold: {}
 ) -> tuple[tuple[Gap, ...], tuple[Alarm, ...]]:
     """Judge the alarms anew and keep them; give the gaps as they are told, and what was told of.
 
-    ``tell`` has what was raised before it is kept, and says whether it could be written down: what
-    could not is told again the next time. A death between the two tells it twice.
+    ``tell`` has what was raised before it is kept, and those of which somebody could not be told
+    yet; it gives who could not be told now, by alarm: they are told the next time. A death between
+    the two tells it twice.
     """
     gaps = find_all_gaps(wired)
     kept = wired.catalogue.alarms()
     judged = judge_alarms(kept, gaps, wired.clock.now())
     for alarm in judged.raised:
         wired.ledger.append("alarm-raised", **_about(alarm))
-    untold = set(json.loads(wired.catalogue.fact(UNTOLD_FACT) or "[]"))
+    before = json.loads(wired.catalogue.fact(UNTOLD_FACT) or "{}")
     raised = {alarm.name for alarm in judged.raised}
-    due = [
-        one for one in judged.alarms if one.name in raised or (one.is_open and one.name in untold)
-    ]
-    left = [] if not due or tell(due) else sorted(alarm.name for alarm in due)
-    if left != sorted(untold):
-        wired.catalogue.set_fact(UNTOLD_FACT, json.dumps(left))
+    # One that is raised anew is told to everybody.
+    untold = {
+        one.name: before[one.name]
+        for one in judged.alarms
+        if one.is_open and one.name in before and one.name not in raised
+    }
+    due = [one for one in judged.alarms if one.name in raised or one.name in untold]
+    left = tell(due, untold) if due else {}
+    if left != before:
+        wired.catalogue.set_fact(UNTOLD_FACT, json.dumps(dict(left)))
     if list(judged.alarms) != kept:
         wired.catalogue.put_alarms(judged.alarms)
     return tell_alarms(judged.alarms, gaps), tuple(due)

@@ -10,6 +10,8 @@ Rule 1: nothing is sent while a door moves. Where the doors are not all proven s
     that died or in a degraded vault, only what is urgent leaves: it is the loudest alarm there is.
 Rule 2: a failure to tell is a warning, and never changes what an act came to.
 Rule 3: an address is read when something is sent to it, and kept nowhere.
+Rule 4: each recipient's notice is written on its own: one that cannot be keeps nobody else untold,
+    and has nobody told again.
 Source: ``docs/decisions/0027-notices-leave-between-doors.md``.
 """
 
@@ -20,9 +22,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from vault.alarm import URGENT, Alarm, tell_alarms, to_escalate
+from vault.alarm import URGENT, Alarm, Untold, tell_alarms, to_escalate
 from vault.errors import CoffreError, Interrupted
 from vault.notices.sending import LONGEST_START_S, send
 from vault.notices.spool import Notice, Spool
@@ -53,7 +56,6 @@ class Sent:
 
     sent: int
     waiting: int
-    dropped: int = 0  # to a name that vault.yaml has no more
     warnings: tuple[str, ...] = ()
 
 
@@ -65,21 +67,37 @@ def spool_of(settings: Settings) -> Spool:
 # -- writing
 
 
-def spool_alarms(wired: Wired, raised: Sequence[Alarm]) -> None:
-    """Write at once of the alarms that cannot wait; it sends nothing yet."""
+def spool_alarms(
+    wired: Wired, raised: Sequence[Alarm], untold: Untold = MappingProxyType({})
+) -> tuple[Untold, tuple[Exception, ...]]:
+    """Write at once of the alarms that cannot wait; it sends nothing yet.
+
+    Of one that ``untold`` names, to those alone who have not been told of it. Gives who could not
+    be written to, by alarm, and why not.
+    """
     urgent = [alarm for alarm in raised if alarm.gap.kind in URGENT]
-    gaps = [gap_members(gap) for gap in tell_alarms(urgent, [alarm.gap for alarm in urgent])]
-    for name, recipient in wired.settings.notices.to.items():
-        writer = _writer(wired.settings, recipient)
+    left: dict[str, list[str]] = {}
+
+    def write(name: str, writer: Writer) -> None:
+        due = [one for one in urgent if one.name not in untold or name in untold[one.name]]
+        gaps = [gap_members(gap) for gap in tell_alarms(due, [alarm.gap for alarm in due])]
         if own := [gap for gap in gaps if writer.concerns(gap)]:
-            _add(wired, name, writer.alarm(own), is_urgent=True)
+            try:
+                _add(wired, name, writer.alarm(own), is_urgent=True)
+            except (OSError, CoffreError):
+                for alarm in due:
+                    left.setdefault(alarm.name, []).append(name)
+                raise
+
+    failed = _to_each(wired.settings, write)
+    return left, failed
 
 
-def spool_night(wired: Wired, status: Mapping[str, Any], verdict: str) -> None:
-    """Write the digest of a night to each recipient who is to have one."""
+def spool_night(wired: Wired, status: Mapping[str, Any], verdict: str) -> tuple[Exception, ...]:
+    """Write the digest of a night to each recipient who is to have one; give what failed."""
     notices = wired.settings.notices
-    for name, recipient in notices.to.items():
-        writer = _writer(wired.settings, recipient)
+
+    def write(name: str, writer: Writer) -> None:
         gaps = [gap for gap in status["gaps"] if writer.concerns(gap)]
         named = json.dumps(sorted({_name(gap) for gap in gaps} | ({verdict} - {"sound"})))
         is_new = wired.catalogue.fact(TOLD_FACT + name) != named
@@ -90,17 +108,18 @@ def spool_night(wired: Wired, status: Mapping[str, Any], verdict: str) -> None:
         if is_new:  # only once it stands in the spool
             wired.catalogue.set_fact(TOLD_FACT + name, named)
 
+    return _to_each(wired.settings, write)
 
-def spool_look(wired: Wired, status: Mapping[str, Any]) -> None:
+
+def spool_look(wired: Wired, status: Mapping[str, Any]) -> tuple[Exception, ...]:
     """Write between nights of what must be mended now and no digest has named: nights may not run.
 
-    What is told at once is told at once, and not here.
+    What is told at once is told at once, and not here. Gives what failed.
     """
-    notices = wired.settings.notices
-    if notices.digest == "never" or not status["last_cycle"]:
-        return
-    for name, recipient in notices.to.items():
-        writer = _writer(wired.settings, recipient)
+    if wired.settings.notices.digest == "never" or not status["last_cycle"]:
+        return ()
+
+    def write(name: str, writer: Writer) -> None:
         told = set(json.loads(wired.catalogue.fact(TOLD_FACT + name) or "[]"))
         new = {
             _name(gap)
@@ -110,6 +129,21 @@ def spool_look(wired: Wired, status: Mapping[str, Any]) -> None:
         if new:
             _add(wired, name, writer.digest(status, status["last_cycle"]["verdict"]))
             wired.catalogue.set_fact(TOLD_FACT + name, json.dumps(sorted(told | new)))
+
+    return _to_each(wired.settings, write)
+
+
+def _to_each(settings: Settings, write: Callable[[str, Writer], None]) -> tuple[Exception, ...]:
+    """Write to each recipient, whatever came of the others; give what failed."""
+    failed: list[Exception] = []
+    for name, recipient in settings.notices.to.items():
+        try:
+            write(name, _writer(settings, recipient))
+        except Interrupted:
+            raise
+        except (OSError, CoffreError) as error:
+            failed.append(error)
+    return tuple(failed)
 
 
 def _is_for_a_look(gap: Mapping[str, Any]) -> bool:
@@ -133,30 +167,26 @@ def spool_escalation(wired: Wired) -> None:
     note_escalated(wired, late, now)
 
 
-def spool_unit(settings: Settings, unit: str, at: str) -> int:
-    """Write that a unit failed, to whoever answers for the vault; needs no record of ours.
+def spool_unit(settings: Settings, unit: str, at: str) -> tuple[Exception, ...]:
+    """Write that a unit failed, to whoever answers for the vault; give what failed of that.
 
-    Gives how many older notices had to go for it.
+    It needs no record of ours.
     """
-    dropped = 0
-    for name, recipient in settings.notices.to.items():
-        if recipient.owner is None:
-            subject, body = _writer(settings, recipient).unit(unit)
-            notice = Notice(
-                to=name, subject=subject, body=body, at=at, is_urgent=True, about=f"unit {unit}"
-            )
-            dropped += spool_of(settings).add(notice)
-    return dropped
+
+    def write(name: str, writer: Writer) -> None:
+        if writer.owner is None:
+            _spool(settings, name, writer.unit(unit), at=at, is_urgent=True, about=f"unit {unit}")
+
+    return _to_each(settings, write)
 
 
-def spool_test(settings: Settings, at: str) -> int:
-    """Write a trial to each recipient; give how many older notices had to go for it."""
-    dropped = 0
-    for name, recipient in settings.notices.to.items():
-        subject, body = _writer(settings, recipient).trial()
-        notice = Notice(to=name, subject=subject, body=body, at=at, is_urgent=True, about="trial")
-        dropped += spool_of(settings).add(notice)
-    return dropped
+def spool_test(settings: Settings, at: str) -> tuple[Exception, ...]:
+    """Write a trial to each recipient; give what failed."""
+
+    def write(name: str, writer: Writer) -> None:
+        _spool(settings, name, writer.trial(), at=at, is_urgent=True, about="trial")
+
+    return _to_each(settings, write)
 
 
 def _writer(settings: Settings, recipient: Recipient, *, is_all: bool = False) -> Writer:
@@ -172,16 +202,30 @@ def _name(gap: Mapping[str, Any]) -> str:
 
 
 def _add(wired: Wired, name: str, text: tuple[str, str], *, is_urgent: bool = False) -> None:
+    _spool(wired.settings, name, text, at=wired.clock.now().isoformat(), is_urgent=is_urgent)
+
+
+def _spool(
+    settings: Settings,
+    name: str,
+    text: tuple[str, str],
+    *,
+    at: str,
+    is_urgent: bool,
+    about: str = "",
+) -> None:
     subject, body = text
-    at = wired.clock.now().isoformat()
-    notice = Notice(to=name, subject=subject, body=body, at=at, is_urgent=is_urgent)
-    note_dropped(wired, spool_of(wired.settings).add(notice))
+    spool_of(settings).add(
+        Notice(to=name, subject=subject, body=body, at=at, is_urgent=is_urgent, about=about)
+    )
 
 
-def note_dropped(wired: Wired, count: int) -> None:
-    """Write into the ledger that notices went unsent: nobody else will ever know."""
-    if count:
+def note_unsent(wired: Wired) -> None:
+    """Write into the ledger how many notices went unsent: nobody else will ever know."""
+    spool = spool_of(wired.settings)
+    if count := spool.unsent():
         wired.ledger.append("notices-dropped", count=count)
+        spool.settle(count)
 
 
 # -- sending
@@ -206,7 +250,7 @@ def send_waiting(
     last_begun_s = time.monotonic() + BRIEF_S - LONGEST_START_S - settings.notices.timeout
     for name, notice in waiting:
         if notice.to not in settings.notices.to:
-            spool.drop(name)
+            spool.drop_unsent(name)
             strangers[notice.to] += 1
     for name, notice in chosen:
         if notice.to in failed or notice.to in strangers:
@@ -224,7 +268,6 @@ def send_waiting(
     return Sent(
         sent=sent,
         waiting=len(spool.waiting()),
-        dropped=strangers.total(),
         warnings=tuple(_warnings(failed, strangers, spool.unreadable())),
     )
 
