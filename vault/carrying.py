@@ -22,7 +22,7 @@ from datetime import timedelta
 
 from vault.admission import is_carried
 from vault.airlock import Airlock, Opening
-from vault.amount import Amount
+from vault.amount import told_apart
 from vault.believing import Believer, Signer, refuse_tampered
 from vault.errors import CoffreError, DoorError, DoorUnproven, Interrupted, Secured, TargetFull
 from vault.forecast import Forecast, foretell
@@ -146,11 +146,12 @@ class Carrier:
         needed = sum(file.size_bytes for file in lacks)
         if needed > room:
             trip.lacks = lacks
+            told_room, told_needed = told_apart(max(room, 0), needed)
             raise TargetFull(
                 "{target} has room for {room} and {needed} are to be carried",
                 target=trip.target.name,
-                room=Amount(max(room, 0)),
-                needed=Amount(needed),
+                room=told_room,
+                needed=told_needed,
                 hint="is it time for a larger medium, or for retention on this one?",
             )
 

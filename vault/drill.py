@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from vault.amount import Amount
+from vault.amount import told_apart
 from vault.errors import CatalogueError, CoffreError, Interrupted, SourceError, SpaceError
 from vault.fiche import Applied, Drilled, DrillOrder, DrillRecord, Metadata, Proven
 from vault.place import Application, Place, Streaming
@@ -354,11 +354,13 @@ def _read_whole(path: bytes) -> bytes | None:
 
 def _require_room(scratch: bytes, wanted: Sequence[ManifestEntry]) -> None:
     facts = os.statvfs(scratch)
-    room, needed = facts.f_bavail * facts.f_frsize, sum(entry.size_bytes for entry in wanted)
-    if room < needed * _ROOM_FACTOR:
+    needed = round(sum(entry.size_bytes for entry in wanted) * _ROOM_FACTOR)
+    room = facts.f_bavail * facts.f_frsize
+    if room < needed:
+        told_room, told_needed = told_apart(room, needed)
         raise SpaceError(
-            "the scratch space has room for {room} and {needed} are to be restored",
-            room=Amount(room),
-            needed=Amount(needed),
+            "the scratch space has room for {room} and {needed} are needed",
+            room=told_room,
+            needed=told_needed,
             hint="a sample is enough: coffre drill run --sample 100?",
         )

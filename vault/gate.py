@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from vault.amount import Amount
+from vault.amount import told_apart
 from vault.habit import Habit, share
 from vault.policy import Policy
 from vault.results import ManifestEntry, Pull
@@ -307,5 +307,5 @@ def _why_unusual(evidence: Evidence) -> Iterator[str]:
         yield f"{shape.moved} of {shape.before_files} files changed, beyond the habit"
     grown = share(shape.bytes - shape.before_bytes, shape.before_bytes)
     if habit.grown_share is not None and grown > max(habit.grown_share, _GROWN_SHARE):
-        size, before = Amount(shape.bytes), Amount(shape.before_bytes)
+        size, before = told_apart(shape.bytes, shape.before_bytes)
         yield f"grown: {size}, {before} at the last export"

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Protocol
 
 from vault.airlock import Airlock, Opened, Opening
-from vault.amount import Amount
+from vault.amount import told_apart
 from vault.believing import Believer
 from vault.errors import DestinationNotEmpty, NothingToRestore, RestoreError
 from vault.moments import Moments
@@ -351,11 +351,12 @@ def _require_room(folder: bytes, needed: int) -> None:
     facts = os.statvfs(folder)
     room = facts.f_bavail * facts.f_frsize
     if room < needed:
+        told_room, told_needed = told_apart(room, needed)
         raise RestoreError(
             "{folder} has room for {room} and {needed} are to be restored",
             folder=printable(folder),
-            room=Amount(room),
-            needed=Amount(needed),
+            room=told_room,
+            needed=told_needed,
             hint="is there a larger disk, or a part of the export that is enough?",
         )
 

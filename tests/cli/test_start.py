@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -18,6 +19,8 @@ from vault import retelling
 from vault.cli import words
 from vault.cli.app import _narrow, app
 from vault.cli.main import run_words
+from vault.errors import Interrupted
+from vault.statefile import StateFolder
 
 pytestmark = pytest.mark.xdist_group("cli")
 
@@ -162,6 +165,45 @@ def test_a_monitoring_host_reads_unknown_where_the_status_is_none(mine, ask):
     """Neither a warning nor a traceback."""
     (mine.state / "public" / "status.json").write_text('{"status": "locked"}')
     assert ask(mine, "gaps", "--nagios").code == 3
+
+
+@pytest.mark.parametrize("lacks", ["state", "pid", "gaps", "last_cycle", "targets", "written_at"])
+def test_a_status_that_lacks_a_member_counts_as_a_door_that_may_be_open(mine, ask, lacks):
+    """It is none that we wrote: nobody is told LOCKED by it."""
+    path = mine.state / "public" / "status.json"
+    status = json.loads(path.read_text())
+    del status[lacks]
+    path.write_text(json.dumps(status))
+    assert [ask(mine, word).code for word in ("status", "gaps")] == [5, 5]
+
+
+def test_a_signal_while_the_status_is_written_leaves_it_written(mine, ask, monkeypatch):
+    """It comes once, when the act has ended: what that came to is told all the same."""
+    path, publish, asked = mine.state / "public" / "status.json", StateFolder.publish, []
+    path.unlink()
+
+    def interrupted(folder, status):
+        asked.append(status)
+        if len(asked) == 1:
+            raise Interrupted("ended by SIGTERM")
+        publish(folder, status)
+
+    monkeypatch.setattr(StateFolder, "publish", interrupted)
+    told = ask(mine, "schedule", "evaluate")
+    assert (len(asked) > 1, "could not be written" in told.stderr) == (True, False)
+    assert json.loads(path.read_text())["status"] == "locked"
+
+
+def test_a_pipe_that_is_not_the_one_to_us_is_told(mine, ask, monkeypatch):
+    """A child that died in mid-sentence: nothing about it may end in silence."""
+
+    def broken(*_: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("vault.wiring.retention.read_dates", broken)
+    told = ask(mine, "retention", "plan", json_too=False)
+    assert told.code == 1
+    assert "ended too early" in told.stderr
 
 
 def test_an_error_that_nobody_hears_keeps_its_code(vault, monkeypatch):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -94,6 +95,14 @@ def _run(session: Session, argv: Sequence[str]) -> int:
     except CoffreError as error:
         return session.fail(error)
     except BrokenPipeError:
+        if _is_heard():
+            return session.fail(
+                CoffreError(
+                    "a program that coffre was writing to ended too early",
+                    hint="try once more; was a program killed for want of memory? the host's "
+                    "journal says so",
+                )
+            )
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return session.final_code(ExitCode.FAILED)
     except PermissionError as error:
@@ -121,6 +130,13 @@ def _run(session: Session, argv: Sequence[str]) -> int:
                 "maintains coffre",
             )
         )
+
+
+def _is_heard() -> bool:
+    """Say whether somebody still reads what is printed: a broken pipe may be another one."""
+    asked = select.poll()
+    asked.register(1, select.POLLOUT)
+    return not any(found & (select.POLLERR | select.POLLNVAL) for _fd, found in asked.poll(0))
 
 
 def _place_of(error: Exception) -> str:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from vault.amount import Amount
+from vault.amount import told_apart
 from vault.catalogue import Catalogue
 from vault.clock import SystemClock
 from vault.errors import (
@@ -487,7 +487,7 @@ class Wired:
     def _room(self) -> Sequence[str]:
         """Complain when the state's file system is nearly full."""
         facts = os.statvfs(self.settings.state)
-        free, needed = Amount(facts.f_bavail * facts.f_frsize), Amount(_ROOM_LEAST_BYTES)
+        free, needed = told_apart(facts.f_bavail * facts.f_frsize, _ROOM_LEAST_BYTES)
         if free >= needed:
             return ()
         return (f"{free} are free where the state is, {needed} are needed",)
