@@ -164,6 +164,7 @@ def test_every_example_is_run_here_and_named_after_a_moment():
         )
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck on this host")
 def test_the_examples_are_clean_shell():
     """To shellcheck, without an exception."""

@@ -72,6 +72,14 @@ def test_bash_proposes_commands_options_and_the_names_of_this_vault(bash, vault)
     assert errors == ""
 
 
+def test_the_words_for_a_shell_are_told_with_success():
+    """A script that sources them under ``set -e`` goes on."""
+    asked = [f"{_BIN}/coffre", "--show-completion", "bash"]
+    told = subprocess.run(asked, env=environment(), capture_output=True, timeout=60, check=False)
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert b"_coffre_completion" in told.stdout
+
+
 def test_what_cannot_be_read_is_not_proposed_and_nothing_is_said(bash, tmp_path):
     """No configuration, one that is no YAML, one without a vault: silence."""
     spoilt = tmp_path / "spoilt.yaml"
@@ -111,6 +119,7 @@ def _read_until(master: int, wanted: bytes, *, times: int = 1) -> bytes:
     return read
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish on this host")
 def test_fish_proposes_the_names_of_this_vault(vault):
     """By its own ``complete``."""
@@ -123,6 +132,7 @@ def test_fish_proposes_the_names_of_this_vault(vault):
     assert ended.stdout.split() == ["pmsi"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh on this host")
 def test_zsh_proposes_the_names_of_this_vault(vault):
     """What its ``_arguments`` would show."""

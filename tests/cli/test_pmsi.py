@@ -21,6 +21,8 @@ pytestmark = pytest.mark.xdist_group("cli")
 STATUS = {
     "status": "locked",
     "state": "locked",
+    "sources": ["pmsi"],
+    "pid": 0,
     "written_at": "2025-03-10T01:07:00+00:00",
     "last_cycle": {"ended_at": "2025-03-10T00:07:00+00:00", "sources": {}},
     "targets": [],

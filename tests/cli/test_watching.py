@@ -41,7 +41,8 @@ def say(path: Path, status: str, *, gaps: int = 0) -> None:
         "template": "a thing lacks", "mend_template": "mend it", "values": {}, "owner": None,
     }  # fmt: skip
     members = {
-        "status": status, "written_at": now, "last_cycle": None, "targets": [],
+        "status": status, "state": status, "sources": [], "pid": 0,
+        "written_at": now, "last_cycle": None, "targets": [],
         "gaps": [{**gap, "kind": f"x{n}", "template": f"thing {n} lacks"} for n in range(gaps)],
     }  # fmt: skip
     part = path.with_suffix(".part")

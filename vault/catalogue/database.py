@@ -142,14 +142,14 @@ class Database:
     def one_view(self) -> Iterator[None]:
         """Let all that is read inside be of one instant; what is written inside is not seen there.
 
-        It also spares each reading a transaction of its own.
+        It also spares each reading a transaction of its own. Inside another, it is that one.
         """
         with self._reading() as connection:
-            self._view = connection
+            before, self._view = self._view, connection
             try:
                 yield
             finally:
-                self._view = None
+                self._view = before
 
     def _revision(self) -> str:
         with self._reading() as connection:

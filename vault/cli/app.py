@@ -98,10 +98,12 @@ def call(session: Session, words: list[str]) -> int:
             raise UsageError("no command was given", hint="coffre --help lists them") from None
         session.speak_as_the_site()
         raise UsageError("{words}", words=error.format_message()) from None
-    except SystemExit:  # the parser's own way out: names proposed, or an answer that nobody reads
+    except SystemExit as end:  # the parser's own way out: names proposed, or a pipe that broke
         if is_completing():
             raise
-        raise BrokenPipeError from None
+        if end.code:
+            raise BrokenPipeError from None
+        code = ExitCode.SOUND
     except typer.Abort:
         raise Interrupted("ended at the terminal") from None
     return int(code or 0)
