@@ -22,6 +22,8 @@ from pathlib import Path
 from random import Random
 
 import zstandard
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from vault.hospital import forms
 
@@ -98,6 +100,28 @@ def fhir() -> bytes:
 
 def dicom() -> bytes:
     return _form(forms.DICOM, 20_000).replace(b"^FICTIF", b"^ZYGENE")
+
+
+def dicom_folded() -> bytes:
+    """Give a deflated data set that holds a sequence of undefined length."""
+    return _dicom_as(DeflatedExplicitVRLittleEndian)
+
+
+def dicom_sequence() -> bytes:
+    """Give the same, not deflated."""
+    return _dicom_as(ExplicitVRLittleEndian)
+
+
+def _dicom_as(syntax: str) -> bytes:
+    dataset = dcmread(io.BytesIO(dicom()))
+    inner = Dataset()
+    inner.CodeValue = "T1"
+    dataset.ProcedureCodeSequence = [inner]
+    dataset["ProcedureCodeSequence"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = syntax
+    out = io.BytesIO()
+    dcmwrite(out, dataset, enforce_file_format=True)
+    return out.getvalue()
 
 
 def csv() -> bytes:

@@ -34,6 +34,12 @@ def _sqlite_page(content: bytes) -> bytes:
     return content[:at] + bytes(range(256)) * 11 + content[at + 2816 :]
 
 
+def _block_of_no_type(content: bytes) -> bytes:
+    """Begin what is deflated behind the elements of group 2 with a block that does not exist."""
+    at = 144 + int.from_bytes(content[140:144], "little")
+    return content[:at] + b"\x07" + content[at + 1 :]
+
+
 # Kind, name of the file, what is done to it, the code that must be told.
 MUTATIONS: tuple[tuple[str, str, Callable[[], bytes], str], ...] = (
     ("dsn", "line", lambda: without_line(specimens.dsn(), 12), "dsn-lines"),
@@ -61,6 +67,10 @@ MUTATIONS: tuple[tuple[str, str, Callable[[], bytes], str], ...] = (
      "fec-amount"),
     ("dicom", "pixels", lambda: specimens.dicom()[:-1], "dicom-cut"),
     ("dicom", "header", lambda: specimens.dicom()[:400], "dicom-cut"),
+    ("dicom", "item of a sequence", lambda: specimens.dicom_sequence().replace(
+        b"\xfe\xff\x00\xe0", b"\xfe\xff\x01\xe0", 1), "dicom-broken"),
+    ("dicom", "what is deflated", lambda: _block_of_no_type(specimens.dicom_folded()),
+     "dicom-broken"),
     ("hl7v2", "batch", lambda: specimens.hl7_batch().replace(b"BTS|2", b"BTS|3"), "hl7-batch"),
     ("hl7v2", "message", lambda: specimens.hl7_batch().replace(b"MSH", b"ZZZ", 1), "hl7-batch"),
     ("hl7v2", "batches", lambda: specimens.hl7_batch().replace(b"FTS|1", b"FTS|2"), "hl7-batch"),
@@ -68,6 +78,8 @@ MUTATIONS: tuple[tuple[str, str, Callable[[], bytes], str], ...] = (
         b"BTS|2", b"BTS|3").partition(b"FTS")[0].rstrip(), "hl7-batch"),
     ("hl7v2", "end", lambda: specimens.hl7_batch()[:-12], "hl7-cut"),
     ("hl7v2", "segment", lambda: specimens.hl7()[:-5], "hl7-end"),
+    ("cda", "encoding", lambda: specimens.cda().replace(
+        b'"UTF-8"', b'"EBCDIC-0"', 1), "xml-broken"),
     ("cda", "end", lambda: specimens.cda()[:-10], "xml-broken"),
     ("cda", "type", lambda: specimens.cda().replace(b"POCD_HD000040", b"POCD"), "cda-type"),
     ("fhir-ndjson", "end", lambda: specimens.fhir()[:-10], "fhir-cut"),

@@ -89,6 +89,8 @@ class Dicom:
             )
         except (EOFError, struct.error):
             return judged(self.kind, [_cut()], counts={"objects": 1})
+        except _NotAnItem:
+            return judged(self.kind, [_broken()], counts={"objects": 1})
         return _object(self.kind, dataset, has_pixels=walk.has_pixels)
 
 
@@ -96,6 +98,14 @@ def _order_of(head: bytes, begins_at: int) -> str:
     """Give the order of bytes, as ``struct`` writes it."""
     is_big = _BIG_ENDIAN in head[132:begins_at] if begins_at else head.startswith(b"\0\x08")
     return ">" if is_big else "<"
+
+
+class _NotAnItem(Exception):
+    """Something else stands where an item of a sequence must."""
+
+
+def _broken() -> Remark:
+    return fault("dicom-broken", "what it holds is damaged")
 
 
 def _cut() -> Remark:
@@ -133,8 +143,11 @@ def _deflated(file: IO[bytes], head: bytes) -> list[Remark] | None:
         return None
     file.seek(begins_at)
     inflate = zlib.decompressobj(-15)
-    while not inflate.eof and (block := inflate.unconsumed_tail or file.read(BLOCK_BYTES)):
-        inflate.decompress(block, BLOCK_BYTES)
+    try:
+        while not inflate.eof and (block := inflate.unconsumed_tail or file.read(BLOCK_BYTES)):
+            inflate.decompress(block, BLOCK_BYTES)
+    except zlib.error:
+        return [_broken()]
     return [] if inflate.eof else [_cut()]
 
 
@@ -241,7 +254,7 @@ class _Walk:
             if (group, element) == _SEQUENCE_END:
                 return True
             if (group, element) != _ITEM:
-                raise ValueError("not an item")
+                raise _NotAnItem
             if are_records:
                 self._begin_record()
             if length == _UNDEFINED:

@@ -75,7 +75,7 @@ def read_markup(content: Content, listener: Listener) -> list[Remark]:
             if len(names) > _MOST_NAMES:
                 raise OverBudget("names")
         parser.Parse(b"", True)
-    except expat.ExpatError:
+    except (expat.ExpatError, LookupError):  # the latter for an encoding that nobody knows
         return [fault("xml-broken", "not well-formed XML: cut short or damaged")]
     except _Declared:
         return [doubt("xml-entities", "it declares entities and was not read: it could unfold")]
