@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vault.clock import is_the_kernels
+from vault.own_proc import read_own_proc
 
 PATH = b"/proc/sys/kernel/random/boot_id"
 ASK = "from vault.clock import SystemClock; print(SystemClock().boot_id())"
@@ -59,9 +60,31 @@ def test_no_boot_is_told_in_a_time_namespace():
 
 @pytest.mark.root
 @pytest.mark.parametrize("lies", ["/proc/sys/kernel/random/uuid", "/etc/hostname"])
-def test_no_boot_is_told_where_something_is_mounted_over_its_id(lies):
-    """A new one each time it is read would pass for a reboot each time."""
+def test_what_is_mounted_over_the_id_of_a_boot_is_passed_by(lies):
+    """Containers have an id of their own; a new one at each reading would pass for reboots."""
+    real = Path(PATH.decode()).read_text().strip()
     mount = f'mount --bind {lies} {PATH.decode()} && exec "$@"'
-    told = ask("unshare", "-m", "sh", "-ec", mount, "sh")
+    assert ask("unshare", "-m", "sh", "-ec", mount, "sh").stdout.strip() == real
+
+
+@pytest.mark.root
+def test_no_boot_is_told_where_what_covers_its_id_cannot_be_passed_by():
+    """Whoever may mount nothing may make no proc of their own."""
+    mount = f'mount --bind /etc/hostname {PATH.decode()} && exec "$@"'
+    none = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")
+    told = ask("unshare", "-m", "sh", "-ec", mount, "sh", *none)
     assert told.returncode != 0
     assert "mounted over" in told.stderr
+
+
+def test_a_proc_of_our_own_says_what_the_kernels_does():
+    """And is mounted nowhere."""
+    before = Path("/proc/self/mountinfo").read_text()
+    try:
+        said = read_own_proc("sys/kernel/random/boot_id")
+    except PermissionError:
+        pytest.skip("NOT SHOWN: only root makes a proc of its own")
+    assert said == Path(PATH.decode()).read_bytes()
+    assert Path("/proc/self/mountinfo").read_text() == before
+    with pytest.raises(FileNotFoundError):
+        read_own_proc("sys/kernel/random/nothing")

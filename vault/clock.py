@@ -2,8 +2,8 @@
 
 Rule 1: intervals and deadlines are on the boot clock; wall time is recorded and never orders.
 Rule 2: the boot clock that is recorded is the host's own. In a time namespace it is what whoever
-    made that wanted, and so is the id of a boot with something mounted over it: nothing is
-    recorded there.
+    made that wanted: nothing is recorded there. What is mounted over the id of the boot is passed
+    by; where that cannot be, nothing is recorded either.
 Source: time_namespaces(7), proc_pid_mountinfo(5).
 """
 
@@ -17,8 +17,9 @@ from functools import cache
 
 from vault.errors import ClockForeign
 from vault.mount_tables import read_table
+from vault.own_proc import read_own_proc
 
-_BOOT_ID = b"/proc/sys/kernel/random/boot_id"
+_BOOT_ID = "sys/kernel/random/boot_id"  # below a proc
 _HOST_TIME = "time:[4026531834]"  # the kernel's number of the first time namespace
 _POINT, _ROOT = 4, 3  # fields of a line of a mount table
 
@@ -50,14 +51,17 @@ def _read_boot_id() -> str:
             "coffre runs in a time namespace, whose boot clock anybody sets",
             hint="start it from the host itself: what must wait is counted by its boot clock",
         )
-    if not is_the_kernels(_BOOT_ID, read_table(os.getpid()) or ()):
+    if is_the_kernels(f"/proc/{_BOOT_ID}".encode(), read_table(os.getpid()) or ()):
+        with open(f"/proc/{_BOOT_ID}", "rb") as file:
+            return file.read().decode("ascii").strip()
+    try:  # a container that was given an id of its own is on the host's boot all the same
+        return read_own_proc(_BOOT_ID).decode("ascii").strip()
+    except OSError:
         raise ClockForeign(
             "something is mounted over {path}",
-            path=os.fsdecode(_BOOT_ID),
+            path=f"/proc/{_BOOT_ID}",
             hint="unmount it: by this id one boot of the host is told from another",
-        )
-    with open(_BOOT_ID, encoding="ascii") as file:
-        return file.read().strip()
+        ) from None
 
 
 def is_the_kernels(path: bytes, table: Iterable[bytes]) -> bool:
