@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 
 import pytest
 
+from tests.rigs.disk import disk, is_free
+from tests.rigs.waiting import wait_until
 from vault.cli import selftest
 
 pytestmark = pytest.mark.xdist_group("cli")
@@ -54,6 +57,19 @@ def test_a_fault_that_is_not_told_is_exit_1(ask, bench, monkeypatch, got, code):
     assert document["proofs"] == [
         {"name": "full-disk", "expected": "full", "got": got, "holds": not code}
     ]
+
+
+@pytest.mark.root
+def test_a_disk_is_let_go_of_before_the_next_command_looks(tmp_path):
+    """Whoever was made meanwhile with a mount table of its own has a copy until it ends."""
+    with disk(tmp_path / "d.img", fs_type="ext4", size_bytes=16 << 20) as made:
+        bench = selftest.Bench(str(tmp_path), device=made.device)
+        with bench.mounted():
+            other = subprocess.Popen(["unshare", "--mount", "sleep", "1"])
+            wait_until(lambda: os.readlink(f"/proc/{other.pid}/ns/mnt") != os.readlink(
+                "/proc/self/ns/mnt"), "a mount table of its own")  # fmt: skip
+        assert is_free(made.device)
+        other.wait()
 
 
 def test_without_root_it_says_so(ask, monkeypatch):

@@ -18,6 +18,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,8 @@ from vault.process import TimedOut, run
 _DISK_BYTES = 96 << 20
 _NIGHT_S = 300.0
 _COMMAND_S = 60.0
+_FREE_S = 60.0  # a night of another vault holds a copy of what was mounted no longer
+_LOOK_EVERY_S = 0.02
 _SEED = 2021
 _TOLD = {
     "night": "a night",
@@ -135,6 +138,7 @@ class Bench:
             yield at
         finally:
             _do("umount", at)
+            _wait_free(self.device)
 
     @contextlib.contextmanager
     def attached(self, image: str) -> Iterator[None]:
@@ -277,6 +281,19 @@ _FAULTS: tuple[Callable[[Bench], None], ...] = (
 
 
 # -- the bench
+
+
+def _wait_free(device: str) -> None:
+    """Wait until nobody holds a disk: what was made with a mount table of its own meanwhile does.
+
+    A night of another vault is such a one. One that lasts is for the next command to tell.
+    """
+    gives_up_at = time.monotonic() + _FREE_S
+    while time.monotonic() < gives_up_at:
+        with contextlib.suppress(OSError):
+            os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+            return
+        time.sleep(_LOOK_EVERY_S)
 
 
 @contextlib.contextmanager
