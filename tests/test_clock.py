@@ -68,6 +68,15 @@ def test_what_is_mounted_over_the_id_of_a_boot_is_passed_by(lies):
 
 
 @pytest.mark.root
+def test_nor_does_a_folder_mounted_above_the_id_of_a_boot_pass_for_it(tmp_path):
+    """Over a mount of the id itself it is what is seen, and not the deepest."""
+    (tmp_path / "boot_id").write_text("forged\n")
+    path, real = PATH.decode(), Path(PATH.decode()).read_text().strip()
+    mounts = f"mount --bind {path} {path} && mount --bind {tmp_path} {Path(path).parent}"
+    assert ask("unshare", "-m", "sh", "-ec", f'{mounts} && exec "$@"', "sh").stdout.strip() == real
+
+
+@pytest.mark.root
 def test_no_boot_is_told_where_what_covers_its_id_cannot_be_passed_by():
     """Whoever may mount nothing may make no proc of their own."""
     mount = f'mount --bind /etc/hostname {PATH.decode()} && exec "$@"'

@@ -92,7 +92,9 @@ def test_what_was_set_back_may_not_all_be_set_ahead_again():
 def test_a_boot_clock_that_does_what_none_does_is_asked_about(clocks):
     """Entries were written under a clock that somebody made; or under two."""
     assert leap(ticks(*clocks)) == Leap(n=2, days=None)
-    assert leap(ticks(*clocks, (2.1, clocks[-1][1], 7.1), vouched=(3,))) is None
+    word, after = (2.1, clocks[-1][1], 7.1), (2.2, clocks[-1][1], 7.2)
+    assert leap(ticks(*clocks, word, vouched=(3,))) is None
+    assert leap(ticks(*clocks, word, after, vouched=(3,))) is None, "the word settles it"
 
 
 def test_two_writers_whose_stamps_cross_are_no_leap():

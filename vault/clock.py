@@ -51,17 +51,18 @@ def _read_boot_id() -> str:
             "coffre runs in a time namespace, whose boot clock anybody sets",
             hint="start it from the host itself: what must wait is counted by its boot clock",
         )
-    if is_the_kernels(f"/proc/{_BOOT_ID}".encode(), read_table(os.getpid()) or ()):
-        with open(f"/proc/{_BOOT_ID}", "rb") as file:
-            return file.read().decode("ascii").strip()
-    try:  # a container that was given an id of its own is on the host's boot all the same
+    try:  # first what nobody can mount over; a container may have been given an id of its own
         return read_own_proc(_BOOT_ID).decode("ascii").strip()
-    except OSError:
+    except OSError:  # not allowed to this account
+        pass
+    if not is_the_kernels(f"/proc/{_BOOT_ID}".encode(), read_table(os.getpid()) or ()):
         raise ClockForeign(
             "something is mounted over {path}",
             path=f"/proc/{_BOOT_ID}",
             hint="unmount it: by this id one boot of the host is told from another",
-        ) from None
+        )
+    with open(f"/proc/{_BOOT_ID}", "rb") as file:
+        return file.read().decode("ascii").strip()
 
 
 def is_the_kernels(path: bytes, table: Iterable[bytes]) -> bool:

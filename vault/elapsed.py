@@ -65,7 +65,8 @@ def find_leap(ticks: Iterable[Tick], now: Tick) -> Leap | None:
             else:
                 gained = max(gained + min(step, timedelta()), -SET_AHEAD)
                 off += max(step, timedelta())
-            if tick.boot in ended or _goes_back(before, tick):
+            is_over = tick.boot != before.boot and tick.boot in ended
+            if is_over or _goes_back(before, tick):
                 found = Leap(n=tick.n, days=None)
             elif gained > SET_AHEAD:
                 found = Leap(n=tick.n, days=gained.days)
