@@ -78,8 +78,12 @@ class VaultLock:
         except BlockingIOError:
             os.close(fd)
             return False
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, self._said, 0)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, self._said, 0)
+        except BaseException:
+            os.close(fd)  # a full disk must not leave it held by nobody
+            raise
         self._fd = fd
         return True
 

@@ -302,6 +302,19 @@ def test_a_notice_to_somebody_who_is_named_no_more_is_counted_and_said(told, pos
     assert dropped == [{"count": 2}]
 
 
+def test_one_for_nobody_that_cannot_be_dropped_keeps_no_other(told, post, ask, monkeypatch):
+    """On a full disk nothing counts it; what waits for others goes all the same."""
+    spool_some(told, "old", to="night-duty")
+    spool_some(told, "new", to="sysadmin")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Spool, "drop_unsent", full)
+    ask(told, "notify")
+    assert [mail["Subject"] for mail in post.taken] == ["new"]
+
+
 def test_a_file_that_is_no_notice_is_said(told, post, ask):
     (told.state / "notices").mkdir(exist_ok=True)
     (told.state / "notices" / "00000001-sysadmin.json").write_text('{"subject": "half')

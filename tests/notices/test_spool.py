@@ -90,6 +90,22 @@ def test_none_goes_for_a_new_one_that_cannot_be_written(spool, monkeypatch):
     assert (subjects(spool), spool.unsent()) == (["a", "b"], 0)
 
 
+def test_a_full_disk_leaves_the_spool_to_the_next_one(spool, monkeypatch):
+    """Who could not say that they hold it hold it no more."""
+    spool.add(notice())
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vault.vault_lock.os.pwrite", full)
+        with pytest.raises(OSError, match="No space"):
+            spool.add(notice(subject="b"))
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.1)
+    spool.add(notice(subject="c"))
+    assert subjects(spool) == ["s", "c"]
+
+
 def test_who_writes_waits_for_another_and_not_for_ever(spool, monkeypatch):
     """One that was stopped in the middle must not hold up a night."""
     monkeypatch.setattr(module, "_PATIENCE_S", 0.1)

@@ -248,10 +248,8 @@ def send_waiting(
     chosen.sort(key=lambda found: (found[1].attempts, not found[1].is_urgent))
     sent, failed, strangers = 0, dict[str, str](), Counter[str]()
     last_begun_s = time.monotonic() + BRIEF_S - LONGEST_START_S - settings.notices.timeout
-    for name, notice in waiting:
-        if notice.to not in settings.notices.to:
-            spool.drop_unsent(name)
-            strangers[notice.to] += 1
+    unknown = [found for found in waiting if found[1].to not in settings.notices.to]
+    strangers.update(notice.to for _name, notice in unknown)
     for name, notice in chosen:
         if notice.to in failed or notice.to in strangers:
             continue
@@ -265,6 +263,8 @@ def send_waiting(
         else:
             spool.drop(name)
             sent += 1
+    for name, _notice in unknown:  # last: a full disk takes no count of them, and sends the others
+        spool.drop_unsent(name)
     return Sent(
         sent=sent,
         waiting=len(spool.waiting()),
